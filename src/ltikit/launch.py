@@ -13,7 +13,10 @@ from datetime import datetime
 from types import MappingProxyType
 from typing import Any
 
-NOTHING: Mapping[str, Any] = MappingProxyType({})
+
+def _nothing() -> Mapping[str, Any]:
+    return MappingProxyType({})
+
 
 
 class Role(enum.StrEnum):
@@ -134,8 +137,8 @@ class Launch:
     context: Context | None = None
     resource_link: ResourceLink | None = None
     target_link_uri: str = ""
-    custom: Mapping[str, str] = NOTHING
-    custom_lists: Mapping[str, tuple[str, ...]] = NOTHING
+    custom: Mapping[str, str] = field(default_factory=_nothing)
+    custom_lists: Mapping[str, tuple[str, ...]] = field(default_factory=_nothing)
     outcomes: Outcomes | None = None
     ags: Ags | None = None
     roster: Roster | None = None
@@ -144,4 +147,4 @@ class Launch:
     return_url: str = ""
     document_target: str = ""
     locale: str = ""
-    raw: Mapping[str, Any] = field(default=NOTHING, repr=False)
+    raw: Mapping[str, Any] = field(default_factory=_nothing, repr=False)
