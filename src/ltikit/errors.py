@@ -65,12 +65,16 @@ class UnknownDeploymentError(LtiError):
 class BadSignatureError(LtiError):
     code = "bad_signature"
     status = 401
-    hint = "The signature does not fit. The secret or the keys in the LMS differ from those shown under LTI integrations."
+    hint = (
+        "The signature does not fit. The secret or the keys in the LMS differ from those shown under LTI integrations."
+    )
 
 
 class UnsupportedAlgorithmError(BadSignatureError):
     code = "unsupported_algorithm"
-    hint = "The LMS signed with a method that is not accepted. Choose HMAC-SHA1 or HMAC-SHA256 (LTI 1.1), RS256 (LTI 1.3)."
+    hint = (
+        "The LMS signed with a method that is not accepted. Choose HMAC-SHA1 or HMAC-SHA256 (LTI 1.1), RS256 (LTI 1.3)."
+    )
 
 
 class UnknownKeyError(BadSignatureError):
@@ -91,7 +95,9 @@ class ExpiredError(LtiError):
 class WrongAudienceError(LtiError):
     code = "wrong_audience"
     status = 401
-    hint = "The launch was meant for another tool. Compare the client id in the LMS with the one under LTI integrations."
+    hint = (
+        "The launch was meant for another tool. Compare the client id in the LMS with the one under LTI integrations."
+    )
 
 
 class WrongIssuerError(LtiError):

@@ -18,7 +18,6 @@ def _nothing() -> Mapping[str, Any]:
     return MappingProxyType({})
 
 
-
 class Role(enum.StrEnum):
     """What a person may do in the launched context. Only context roles count (LTI core A.2.3)."""
 
