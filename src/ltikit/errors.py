@@ -32,7 +32,10 @@ class MissingParameterError(LtiError):
     """A required parameter or claim is absent; `detail` names it."""
 
     code = "missing_parameter"
-    hint = "The LMS left out something that every launch needs. An administrator should compare the tool's settings with the guide."
+    hint = (
+        "The LMS left out something that every launch needs. "
+        "An administrator should compare the tool's settings with the guide."
+    )
 
 
 class MissingResourceLinkError(MissingParameterError):
@@ -53,7 +56,10 @@ class UnsupportedMessageError(LtiError):
 class UnknownPlatformError(LtiError):
     code = "unknown_platform"
     status = 403
-    hint = "This LMS is not connected here, or was connected with another key. An owner finds the right values under LTI integrations."
+    hint = (
+        "This LMS is not connected here, or was connected with another key. "
+        "An owner finds the right values under LTI integrations."
+    )
 
 
 class UnknownDeploymentError(LtiError):
@@ -89,7 +95,10 @@ class ExpiredError(LtiError):
 
     code = "expired"
     status = 401
-    hint = "The launch is too old or the clock of the LMS is wrong. Open the link again; if it happens again, check the clock of the LMS."
+    hint = (
+        "The launch is too old or the clock of the LMS is wrong. "
+        "Open the link again; if it happens again, check the clock of the LMS."
+    )
 
 
 class WrongAudienceError(LtiError):
@@ -103,7 +112,10 @@ class WrongAudienceError(LtiError):
 class WrongIssuerError(LtiError):
     code = "wrong_issuer"
     status = 401
-    hint = "The launch came from another LMS than the one the sign-in began with. Compare the issuer under LTI integrations."
+    hint = (
+        "The launch came from another LMS than the one the sign-in began with. "
+        "Compare the issuer under LTI integrations."
+    )
 
 
 class WrongNonceError(LtiError):
@@ -158,6 +170,13 @@ class ServiceUnavailableError(ServiceError):
 
     code = "service_unavailable"
     hint = "The LMS did not answer or had a fault of its own. It is tried again by itself."
+
+
+class NotPublishedError(ServiceUnavailableError):
+    """The assignment or the course is not published yet (Canvas): the same request works once it is."""
+
+    code = "not_published"
+    hint = "The LMS takes no grades before the assignment is published there. It is tried again by itself."
 
 
 class ServiceUnauthorizedError(ServiceError):
