@@ -1,0 +1,127 @@
+"""What we owe the LMS: one delivery for each person and link, and every try to make it."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import TYPE_CHECKING
+
+from django.db import models
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from courseway.courses.models import Assignment
+from courseway.lms.models import Platform, ResourceLink
+from courseway.orgs.models import Organization, Person
+
+if TYPE_CHECKING:
+    from django.db.models.fields.related_descriptors import RelatedManager
+
+
+class Delivery(models.Model):
+    """The newest grade that the LMS should hold for a person and a link.
+
+    Newest wins: a later wish overwrites the wanted values and raises `wanted_version`. A result of sending is
+    stored only under the lease that sent it, and counts as sent only while `wanted_version` is still the one sent.
+    """
+
+    class State(models.TextChoices):
+        WAITING = "waiting", _("waiting")
+        SENT = "sent", _("sent")
+        UNCHANGED = "unchanged", _("unchanged")
+        FAILED = "failed", _("failed")
+        NEEDS_TEACHER = "needs_teacher", _("needs a teacher")
+
+    organization = models.ForeignKey(Organization, on_delete=models.CASCADE, related_name="deliveries")
+    platform = models.ForeignKey(Platform, on_delete=models.CASCADE, related_name="deliveries")
+    person = models.ForeignKey(Person, on_delete=models.CASCADE, related_name="deliveries")
+    resource_link = models.ForeignKey(ResourceLink, on_delete=models.CASCADE, related_name="deliveries")
+    assignment = models.ForeignKey(Assignment, on_delete=models.CASCADE, related_name="deliveries")
+    state = models.CharField(max_length=15, choices=State.choices, default=State.WAITING)
+
+    # What the LMS should hold. A null score means: no grade (clear it).
+    wanted_score = models.DecimalField(max_digits=14, decimal_places=6, null=True)
+    wanted_maximum = models.DecimalField(max_digits=14, decimal_places=6)
+    wanted_comment = models.TextField(blank=True)
+    wanted_progress = models.CharField(max_length=20, default="completed")  # started, submitted, completed
+    wanted_started_at = models.DateTimeField(null=True)
+    wanted_submitted_at = models.DateTimeField(null=True)
+    wanted_version = models.PositiveIntegerField(default=1)
+    wanted_at = models.DateTimeField(default=timezone.now)
+
+    # What the LMS took.
+    sent_score = models.DecimalField(max_digits=14, decimal_places=6, null=True)
+    sent_maximum = models.DecimalField(max_digits=14, decimal_places=6, null=True)
+    sent_version = models.PositiveIntegerField(default=0)
+    sent_at = models.DateTimeField(null=True)
+    # The last timestamp put on the wire for this person and link, whether or not an answer came (AGS 2.0 §3.4.3).
+    last_timestamp_at = models.DateTimeField(null=True)
+    # For LTI 1.1, which has no timestamps: no other value may leave before this, since a late one would overwrite it.
+    quiet_until = models.DateTimeField(null=True)
+
+    # The lease. A null next try means that nothing is to be done.
+    next_try_at = models.DateTimeField(null=True)
+    lease_token = models.CharField(max_length=32, blank=True)
+    tries = models.PositiveIntegerField(default=0)
+    last_error_code = models.CharField(max_length=40, blank=True)
+    last_error = models.TextField(blank=True)
+
+    attempts_made: RelatedManager[DeliveryTry]
+
+    class Meta:
+        verbose_name_plural = "deliveries"
+        constraints = [models.UniqueConstraint(fields=["person", "resource_link"], name="one_delivery_per_link")]
+        indexes = [
+            models.Index(fields=["next_try_at"], condition=models.Q(next_try_at__isnull=False), name="delivery_due"),
+            models.Index(fields=["organization", "state"], name="delivery_by_state"),
+            models.Index(fields=["assignment", "person"], name="delivery_of_assignment"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.person} · {self.resource_link} · {self.state}"
+
+    @staticmethod
+    def _percent(score: Decimal | None, maximum: Decimal | None) -> Decimal | None:
+        return None if score is None or not maximum else score / maximum * 100
+
+    @property
+    def wanted_percent(self) -> Decimal | None:
+        return self._percent(self.wanted_score, self.wanted_maximum)
+
+    @property
+    def sent_percent(self) -> Decimal | None:
+        return self._percent(self.sent_score, self.sent_maximum)
+
+
+class DeliveryTry(models.Model):
+    """One attempt to send, which a teacher can read."""
+
+    delivery = models.ForeignKey(Delivery, on_delete=models.CASCADE, related_name="attempts_made")
+    at = models.DateTimeField(default=timezone.now)
+    version = models.PositiveIntegerField()
+    score = models.DecimalField(max_digits=14, decimal_places=6, null=True)
+    code = models.CharField(max_length=40)  # "sent" or the code of the error
+    platform_status = models.PositiveIntegerField(default=0)
+    words = models.TextField(blank=True)  # the LMS's own
+    milliseconds = models.PositiveIntegerField(default=0)
+
+    class Meta:
+        verbose_name_plural = "delivery tries"
+        ordering = ["-pk"]
+
+    def __str__(self) -> str:
+        return f"{self.code} at {self.at}"
+
+
+class AccessToken(models.Model):
+    """A platform's token for one set of scopes, shared by all workers; the value is encrypted."""
+
+    platform = models.ForeignKey(Platform, on_delete=models.CASCADE, related_name="access_tokens")
+    scopes = models.CharField(max_length=500)
+    value_encrypted = models.TextField()
+    expires_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["platform", "scopes"], name="one_token_per_scopes")]
+
+    def __str__(self) -> str:
+        return f"{self.platform} until {self.expires_at}"

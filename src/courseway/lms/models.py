@@ -1,0 +1,281 @@
+"""The LMS on the other side: platforms, who launched from where, and every launch.
+
+A *platform* is one LTI 1.1 key or one LTI 1.3 registration. Contexts belong to a deployment; LTI 1.1 has exactly one
+deployment with an empty id. A launch without a context hangs on the deployment's context with an empty id.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from django.db import models
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from courseway.courses.models import Assignment, Course, Role
+from courseway.orgs.ids import new_id
+from courseway.orgs.models import Organization, Person
+
+if TYPE_CHECKING:
+    from django.db.models.fields.related_descriptors import RelatedManager
+
+
+class Platform(models.Model):
+    class Version(models.TextChoices):
+        V11 = "1.1", "LTI 1.1"
+        V13 = "1.3", "LTI 1.3"
+
+    organization = models.ForeignKey(Organization, on_delete=models.CASCADE, related_name="platforms")
+    public_id = models.CharField(max_length=20, unique=True, default=new_id, editable=False)
+    version = models.CharField(max_length=3, choices=Version.choices)
+    name = models.CharField(_("name"), max_length=200, blank=True)
+    family = models.CharField(max_length=60, blank=True)  # canvas, moodle, … as the platform says
+    created_at = models.DateTimeField(default=timezone.now)
+    revoked_at = models.DateTimeField(null=True, blank=True)
+    # Rises with every change of keys, addresses or revocation, so that a cached copy can be seen to be stale.
+    config_version = models.PositiveIntegerField(default=1)
+
+    consumer_key: ConsumerKey
+    registration: Registration
+    deployments: RelatedManager[Deployment]
+
+    def __str__(self) -> str:
+        return self.name or f"LTI {self.version}"
+
+
+class ConsumerKey(models.Model):
+    """LTI 1.1: key and secret. The key is unique in the installation, the secret encrypted at rest."""
+
+    platform = models.OneToOneField(Platform, on_delete=models.CASCADE, related_name="consumer_key")
+    key = models.CharField(_("LTI Consumer"), max_length=255, unique=True)
+    secret_encrypted = models.TextField()
+    reset_at = models.DateTimeField(default=timezone.now)
+
+    def __str__(self) -> str:
+        return self.key
+
+
+class Registration(models.Model):
+    """LTI 1.3: what the platform gave us. (issuer, client id) is unique in the installation."""
+
+    class DeploymentPolicy(models.TextChoices):
+        ANY = "any", _("accept any deployment and list it")
+        APPROVED = "approved", _("a new deployment waits for approval")
+
+    platform = models.OneToOneField(Platform, on_delete=models.CASCADE, related_name="registration")
+    issuer = models.CharField(_("Issuer (platform ID)"), max_length=500)
+    client_id = models.CharField(_("Client ID"), max_length=255)
+    authentication_url = models.URLField(_("Authentication request URL"), max_length=2000)
+    token_url = models.URLField(_("Access token URL"), max_length=2000)
+    keyset_url = models.URLField(_("Public keyset URL"), max_length=2000)
+    audience = models.CharField(_("Token audience"), max_length=2000, blank=True)
+    deployment_policy = models.CharField(max_length=10, choices=DeploymentPolicy.choices, default=DeploymentPolicy.ANY)
+    # The platform's public keys as last read, and when they may be read again.
+    keyset = models.TextField(blank=True)
+    keyset_read_at = models.DateTimeField(null=True, blank=True)
+    keyset_expires_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["issuer", "client_id"], name="registration_once")]
+
+    def __str__(self) -> str:
+        return f"{self.issuer} · {self.client_id}"
+
+
+class ToolKey(models.Model):
+    """A key pair of ours. All published ones stand in our keyset; the newest signs."""
+
+    kid = models.CharField(max_length=100, unique=True)
+    private_pem_encrypted = models.TextField()
+    created_at = models.DateTimeField(default=timezone.now)
+    retired_at = models.DateTimeField(null=True, blank=True)
+
+    def __str__(self) -> str:
+        return self.kid
+
+
+class Deployment(models.Model):
+    platform = models.ForeignKey(Platform, on_delete=models.CASCADE, related_name="deployments")
+    deployment_id = models.CharField(max_length=255, blank=True)
+    approved = models.BooleanField(default=True)
+    created_at = models.DateTimeField(default=timezone.now)
+
+    contexts: RelatedManager[Context]
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["platform", "deployment_id"], name="deployment_once")]
+
+    def __str__(self) -> str:
+        return self.deployment_id or "–"
+
+
+class Context(models.Model):
+    """An LMS course or section. An empty `context_id` stands for launches outside any course."""
+
+    deployment = models.ForeignKey(Deployment, on_delete=models.CASCADE, related_name="contexts")
+    context_id = models.CharField(max_length=255, blank=True)
+    title = models.CharField(max_length=500, blank=True)
+    label = models.CharField(max_length=255, blank=True)
+    offering_sourcedid = models.CharField(max_length=255, blank=True)
+    section_sourcedid = models.CharField(max_length=255, blank=True)
+    lineitems_url = models.URLField(max_length=2000, blank=True)
+    ags_scopes = models.TextField(blank=True)  # space-separated, as offered by the newest launch
+    roster_url = models.URLField(max_length=2000, blank=True)
+    created_at = models.DateTimeField(default=timezone.now)
+
+    resource_links: RelatedManager[ResourceLink]
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["deployment", "context_id"], name="context_once")]
+
+    def __str__(self) -> str:
+        return self.title or self.label or self.context_id or "–"
+
+
+class CourseContext(models.Model):
+    """A context that opened a course, and by which rule it was matched."""
+
+    course = models.ForeignKey(Course, on_delete=models.CASCADE, related_name="course_contexts")
+    context = models.ForeignKey(Context, on_delete=models.CASCADE, related_name="course_contexts")
+    identity = models.CharField(max_length=255, blank=True)
+    rule = models.CharField(max_length=40)
+    # The context through which the course was connected first: its instructors teach the whole course (C5).
+    is_first = models.BooleanField(default=False)
+    created_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["course", "context"], name="course_context_once"),
+            models.UniqueConstraint(
+                fields=["course"], condition=models.Q(is_first=True), name="one_first_context_per_course"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.context} → {self.course}"
+
+
+class ResourceLink(models.Model):
+    """One placed link. It opens one assignment at a time; pointed elsewhere in the LMS, it is resolved anew."""
+
+    context = models.ForeignKey(Context, on_delete=models.CASCADE, related_name="resource_links")
+    deployment = models.ForeignKey(Deployment, on_delete=models.CASCADE, related_name="resource_links")
+    resource_link_id = models.CharField(max_length=255)
+    title = models.CharField(max_length=500, blank=True)
+    assignment = models.ForeignKey(
+        Assignment, on_delete=models.CASCADE, null=True, blank=True, related_name="resource_links"
+    )
+    rule = models.CharField(max_length=40, blank=True)
+    send_grade = models.CharField(max_length=20, default="grade_release")
+    lineitem_url = models.URLField(max_length=2000, blank=True)
+    created_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["deployment", "resource_link_id"], name="resource_link_once")]
+        indexes = [models.Index(fields=["assignment"], name="link_by_assignment")]
+
+    def __str__(self) -> str:
+        return self.title or self.resource_link_id
+
+
+class LmsIdentity(models.Model):
+    """A person as one platform knows them. Names and e-mail stay here; they never sign in anybody."""
+
+    platform = models.ForeignKey(Platform, on_delete=models.CASCADE, related_name="identities")
+    lms_user_id = models.CharField(max_length=255)
+    person = models.ForeignKey(Person, on_delete=models.CASCADE, related_name="lms_identities")
+    name = models.CharField(max_length=255, blank=True)
+    email = models.CharField(max_length=255, blank=True)
+    is_test_user = models.BooleanField(default=False)
+    created_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        verbose_name_plural = "LMS identities"
+        constraints = [models.UniqueConstraint(fields=["platform", "lms_user_id"], name="identity_once")]
+        indexes = [models.Index(fields=["lms_user_id"], name="identity_by_user_id")]
+
+    def __str__(self) -> str:
+        return self.name or self.lms_user_id
+
+
+class ContextMembership(models.Model):
+    """What the LMS says a person is in a context; overwritten by each launch."""
+
+    context = models.ForeignKey(Context, on_delete=models.CASCADE, related_name="memberships")
+    person = models.ForeignKey(Person, on_delete=models.CASCADE, related_name="context_memberships")
+    role = models.CharField(max_length=10, choices=Role.choices)
+    active = models.BooleanField(default=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["context", "person"], name="context_membership_once")]
+        indexes = [models.Index(fields=["person", "role"], name="membership_by_person")]
+
+    def __str__(self) -> str:
+        return f"{self.person} · {self.role}"
+
+
+class Arrival(models.Model):
+    """A person at a link: where the last launch led and by which facts.
+
+    `key` names (platform, LMS user, deployment, link) and `fingerprint` everything a launch may change. When both
+    are known the launch is the same as the last one, and one statement logs it and finds the way (house rule).
+    """
+
+    key = models.CharField(max_length=43, unique=True)
+    fingerprint = models.CharField(max_length=43)
+    platform = models.ForeignKey(Platform, on_delete=models.CASCADE, related_name="arrivals")
+    identity = models.ForeignKey(LmsIdentity, on_delete=models.CASCADE, related_name="arrivals")
+    person = models.ForeignKey(Person, on_delete=models.CASCADE, related_name="arrivals")
+    resource_link = models.ForeignKey(ResourceLink, on_delete=models.CASCADE, related_name="arrivals")
+    context = models.ForeignKey(Context, on_delete=models.CASCADE, related_name="arrivals")
+    course = models.ForeignKey(Course, on_delete=models.CASCADE, related_name="arrivals")
+    assignment = models.ForeignKey(Assignment, on_delete=models.CASCADE, related_name="arrivals")
+    role = models.CharField(max_length=10, choices=Role.choices)
+    rule = models.CharField(max_length=40)
+    outcome_url = models.URLField(max_length=2000, blank=True)
+    result_sourcedid_encrypted = models.TextField(blank=True)  # a capability: whoever has it may write the grade
+    arrived_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["person", "resource_link"], name="one_arrival_per_link")]
+        indexes = [models.Index(fields=["assignment", "person"], name="arrival_at_assignment")]
+
+    def __str__(self) -> str:
+        return f"{self.person} at {self.resource_link}"
+
+
+class Launch(models.Model):
+    """One message from a platform and what became of it. The unique `replay_key` is the replay guard."""
+
+    class Outcome(models.TextChoices):
+        OK = "ok", _("opened")
+        WAITING = "waiting", _("waiting for a choice")
+        REFUSED = "refused", _("refused")
+
+    reference = models.CharField(max_length=20, unique=True, default=new_id, editable=False)
+    at = models.DateTimeField(default=timezone.now)
+    replay_key = models.CharField(max_length=43, unique=True, null=True)
+    organization = models.ForeignKey(Organization, on_delete=models.CASCADE, null=True, related_name="launches")
+    platform = models.ForeignKey(Platform, on_delete=models.SET_NULL, null=True, related_name="launches")
+    version = models.CharField(max_length=3, blank=True)
+    context_id = models.CharField(max_length=255, blank=True)
+    person = models.ForeignKey(Person, on_delete=models.SET_NULL, null=True, related_name="launches")
+    course = models.ForeignKey(Course, on_delete=models.SET_NULL, null=True, related_name="launches")
+    assignment = models.ForeignKey(Assignment, on_delete=models.SET_NULL, null=True, related_name="launches")
+    role = models.CharField(max_length=10, blank=True)
+    outcome = models.CharField(max_length=10, choices=Outcome.choices)
+    code = models.CharField(max_length=40, blank=True)  # of the refusal or notice
+    step = models.CharField(max_length=40, blank=True)  # the step that failed
+    detail = models.TextField(blank=True)
+    rule = models.CharField(max_length=40, blank=True)
+    landed_on = models.CharField(max_length=255, blank=True)
+
+    class Meta:
+        verbose_name_plural = "launches"
+        indexes = [
+            models.Index(fields=["organization", "-id"], name="launches_of_organization"),
+            models.Index(fields=["platform", "-id"], name="launches_of_platform"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.reference} · {self.outcome}"

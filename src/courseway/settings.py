@@ -1,0 +1,230 @@
+"""All settings, from the environment only. docs/configuration.md lists every variable.
+
+A wrong value does not stop the import of this file: `courseway check` names it (see checks.py).
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import dj_database_url
+from environs import FileAwareEnv
+
+env = FileAwareEnv()
+
+BASE_DIR = Path(__file__).resolve().parent
+DATA_DIR = Path(env.str("COURSEWAY_DATA_DIR", "./data")).resolve()
+
+
+def _read_or_make_secret(path: Path) -> str:
+    """The secret kept in the data folder, made once. The file is created exclusively, so two processes agree."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:
+        return path.read_text().strip()
+    with os.fdopen(descriptor, "w") as file:
+        secret = secrets.token_urlsafe(48)
+        file.write(secret)
+    return secret
+
+
+# Where people and platforms reach us. Every generated URL comes from here, never from a request's Host.
+PUBLIC_URL = env.str("COURSEWAY_PUBLIC_URL", "http://127.0.0.1:8000").rstrip("/")
+_public = urlsplit(PUBLIC_URL)
+PUBLIC_PATH = _public.path.rstrip("/")
+PUBLIC_IS_HTTPS = _public.scheme == "https"
+
+# A list, newest first: the first signs and encrypts, all verify and decrypt.
+SECRET_KEYS = [key for key in env.list("COURSEWAY_SECRET_KEY", []) if key] or [
+    _read_or_make_secret(DATA_DIR / "secret_key")
+]
+SECRET_KEY = SECRET_KEYS[0]
+SECRET_KEY_FALLBACKS = SECRET_KEYS[1:]
+
+DEBUG = False
+ALLOWED_HOSTS = [_public.hostname or "127.0.0.1"]
+CSRF_TRUSTED_ORIGINS = [f"{_public.scheme}://{_public.netloc}"]
+# The scheme and host of a request are those of PUBLIC_URL; a forwarded header is never believed.
+USE_X_FORWARDED_HOST = False
+
+# Networks that outgoing requests may reach besides public ones (an LMS on premises, the demo's loopback).
+ALLOWED_PRIVATE_NETWORKS: list[str] = env.list("COURSEWAY_ALLOWED_PRIVATE_NETWORKS", [])
+
+DATABASE_URL = env.str("COURSEWAY_DATABASE_URL", f"sqlite:///{DATA_DIR / 'courseway.sqlite3'}")
+DATABASES = {"default": dj_database_url.parse(DATABASE_URL)}
+USES_SQLITE = DATABASES["default"]["ENGINE"].endswith("sqlite3")
+if USES_SQLITE:
+    # IMMEDIATE: a writer waits its turn at the start instead of failing half-way with "database is locked".
+    DATABASES["default"]["OPTIONS"] = {
+        "timeout": 20,
+        "transaction_mode": "IMMEDIATE",
+        "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA foreign_keys=ON;",
+    }
+else:
+    DATABASES["default"]["CONN_MAX_AGE"] = 600
+    DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
+    DATABASES["default"]["DISABLE_SERVER_SIDE_CURSORS"] = True
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+INSTALLED_APPS = [
+    "courseway.orgs",
+    "courseway.courses",
+    "courseway.lms",
+    "courseway.grades",
+    "courseway.learning",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "django.contrib.humanize",
+    "django.forms",
+    "allauth",
+    "allauth.account",
+    "django_htmx",
+    "django_tasks",
+    "huey.contrib.djhuey",
+    "csp",
+]
+
+MIDDLEWARE = [
+    "courseway.health.HealthMiddleware",
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "csp.middleware.CSPMiddleware",
+    "courseway.lms.sessions.LaunchSessionMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "courseway.lms.sessions.LaunchCsrfMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "allauth.account.middleware.AccountMiddleware",
+    "django_htmx.middleware.HtmxMiddleware",
+    "courseway.lms.sessions.VisitorMiddleware",
+]
+
+ROOT_URLCONF = "courseway.urls"
+WSGI_APPLICATION = "courseway.wsgi.application"
+
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "builtins": ["django.templatetags.static", "django.templatetags.i18n"],
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+                "csp.context_processors.nonce",
+                "courseway.orgs.visitor.visitor_context",
+            ],
+        },
+    }
+]
+FORM_RENDERER = "django.forms.renderers.TemplatesSetting"
+
+# Accounts: people who sign in here. People who come from an LMS are `orgs.Person` and need no account.
+AUTH_USER_MODEL = "orgs.Account"
+AUTHENTICATION_BACKENDS = ["allauth.account.auth_backends.AuthenticationBackend"]
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 10}},
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+]
+LOGIN_URL = "account_login"
+LOGIN_REDIRECT_URL = "home"
+LOGOUT_REDIRECT_URL = "account_login"
+ACCOUNT_USER_MODEL_USERNAME_FIELD = None
+ACCOUNT_LOGIN_METHODS = {"email"}
+ACCOUNT_SIGNUP_FIELDS = ["email*", "password1*"]
+ACCOUNT_EMAIL_VERIFICATION = "mandatory"
+ACCOUNT_ADAPTER = "courseway.orgs.sign_in.AccountAdapter"
+ACCOUNT_LOGIN_BY_CODE_ENABLED = True
+ACCOUNT_PREVENT_ENUMERATION = True
+ACCOUNT_DEFAULT_HTTP_PROTOCOL = _public.scheme
+ACCOUNT_SESSION_REMEMBER = None
+ACCOUNT_LOGOUT_ON_GET = False
+
+SESSION_COOKIE_NAME = "courseway"
+SESSION_COOKIE_SECURE = PUBLIC_IS_HTTPS
+SESSION_COOKIE_PATH = PUBLIC_PATH + "/"
+SESSION_COOKIE_SAMESITE = "Lax"
+CSRF_COOKIE_SECURE = PUBLIC_IS_HTTPS
+CSRF_COOKIE_PATH = PUBLIC_PATH + "/"
+MESSAGE_STORAGE = "django.contrib.messages.storage.cookie.CookieStorage"
+SECURE_CONTENT_TYPE_NOSNIFF = True
+SECURE_REFERRER_POLICY = "same-origin"
+SECURE_HSTS_SECONDS = 31_536_000 if PUBLIC_IS_HTTPS else 0
+SECURE_CROSS_ORIGIN_OPENER_POLICY = None  # a launch in a new tab may talk to the LMS page that opened it
+
+CONTENT_SECURITY_POLICY = {
+    "DIRECTIVES": {
+        "default-src": ["'self'"],
+        "img-src": ["'self'", "data:"],
+        "object-src": ["'none'"],
+        "base-uri": ["'none'"],
+        "frame-ancestors": ["'none'"],
+    }
+}
+
+STATIC_URL = PUBLIC_PATH + "/static/"
+STATIC_ROOT = DATA_DIR / "static"
+STATICFILES_DIRS = [BASE_DIR / "static"]
+# `courseway serve` collects the files first; until then they are served from where they lie.
+_is_collected = (STATIC_ROOT / "staticfiles.json").exists()
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage", "OPTIONS": {"location": DATA_DIR / "files"}},
+    "staticfiles": {
+        "BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"
+        if _is_collected
+        else "django.contrib.staticfiles.storage.StaticFilesStorage"
+    },
+}
+WHITENOISE_USE_FINDERS = not _is_collected
+WHITENOISE_AUTOREFRESH = False
+
+LANGUAGE_CODE = env.str("COURSEWAY_LANGUAGE", "en")
+TIME_ZONE = env.str("COURSEWAY_TIME_ZONE", "UTC")
+USE_TZ = True
+USE_I18N = True
+LOCALE_PATHS = [BASE_DIR / "locale"]
+
+# Mail: unset, it is kept readable in the data folder, and `check` says so.
+EMAIL_URL = env.str("COURSEWAY_EMAIL_URL", "")
+DEFAULT_FROM_EMAIL = env.str("COURSEWAY_EMAIL_FROM", f"courseway@{_public.hostname or 'localhost'}")
+if EMAIL_URL:
+    _mail = env.dj_email_url("COURSEWAY_EMAIL_URL")
+    EMAIL_BACKEND = _mail["EMAIL_BACKEND"]
+    EMAIL_HOST = _mail["EMAIL_HOST"]
+    EMAIL_PORT = _mail["EMAIL_PORT"]
+    EMAIL_HOST_USER = _mail["EMAIL_HOST_USER"]
+    EMAIL_HOST_PASSWORD = _mail["EMAIL_HOST_PASSWORD"]
+    EMAIL_USE_TLS = _mail["EMAIL_USE_TLS"]
+    EMAIL_USE_SSL = _mail["EMAIL_USE_SSL"]
+else:
+    EMAIL_BACKEND = "django.core.mail.backends.filebased.EmailBackend"
+    EMAIL_FILE_PATH = str(DATA_DIR / "mail")
+
+# Background work: the truth is in the outbox tables; the engine only carries hints, so it may lose every one.
+TASKS_URL = env.str("COURSEWAY_TASKS_URL", "")
+TASKS = {"default": {"BACKEND": "huey.contrib.djhuey.tasks_backend.HueyBackend"}}
+# The queue itself (`HUEY`) is made by worker.py's make_queue, from TASKS_URL or from the database.
+HUEY = {
+    "huey_class": "courseway.engine.make_queue",
+    "name": "courseway",
+    "results": False,
+    "immediate": False,
+}
+
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"line": {"format": "{asctime} {levelname} {name} {message}", "style": "{"}},
+    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "root": {"handlers": ["console"], "level": env.str("COURSEWAY_LOG_LEVEL", "WARNING")},
+}
