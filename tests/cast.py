@@ -1,0 +1,126 @@
+"""The people of the tests: always the same, so that every page's test gets its access cases almost for free."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from decimal import Decimal
+
+from courseway.courses.models import Assignment, Course, Enrollment, Module, Page, Question, Role
+from courseway.orgs.models import Account, Member, Organization, Person
+
+PASSWORD = "correct horse battery"
+
+
+@dataclass
+class Cast:
+    """Two organizations. Olive owns Acme, Tom teaches there, Sam and Sue study, Mia mentors; Oscar is an outsider."""
+
+    acme: Organization
+    olive: Account
+    tom: Account
+    tom_person: Person
+    sam: Person
+    sue: Person
+    mia: Person
+    course: Course
+    operators: Assignment
+    loops: Assignment
+    umbrella: Organization
+    oscar: Account
+    foreign_course: Course
+    foreign_assignment: Assignment
+
+
+def make_account(email: str, name: str) -> Account:
+    from allauth.account.models import EmailAddress
+
+    account = Account.objects.create_user(email, PASSWORD, name=name)
+    EmailAddress.objects.create(user=account, email=email, verified=True, primary=True)
+    return account
+
+
+def make_assignment(module: Module, title: str, key: str, **fields: object) -> Assignment:
+    """An assignment of 10 points with two pages and one question of each kind."""
+    assignment = Assignment.objects.create(
+        course=module.course,
+        module=module,
+        title=title,
+        key=key,
+        **{"points": Decimal(10), **fields},  # type: ignore[arg-type]
+    )
+    warm_up = Page.objects.create(assignment=assignment, key="warm-up", title="Warm-up", text="Think **first**.")
+    finish = Page.objects.create(assignment=assignment, key="finish", title="Finish", position=1)
+    Question.objects.create(
+        page=warm_up,
+        key="sum",
+        kind="choice",
+        text="What is 2+2?",
+        body={"options": ["3", "4"], "answer": "4"},
+        points=Decimal(4),
+    )
+    Question.objects.create(
+        page=warm_up,
+        key="quotient",
+        kind="number",
+        text="10/4?",
+        body={"answer": "2.5", "tolerance": "0.01"},
+        points=Decimal(3),
+        position=1,
+    )
+    Question.objects.create(
+        page=finish,
+        key="maker",
+        kind="text",
+        text="Who made Python?",
+        body={"answers": ["Guido van Rossum", "Guido"]},
+        points=Decimal(3),
+    )
+    return assignment
+
+
+def make_cast() -> Cast:
+    acme = Organization.objects.create(slug="acme", name="Acme University")
+    umbrella = Organization.objects.create(slug="umbrella", name="Umbrella College")
+    olive, tom, oscar = (
+        make_account("olive@acme.example", "Olive Owner"),
+        make_account("tom@acme.example", "Tom Teacher"),
+        make_account("oscar@umbrella.example", "Oscar Outsider"),
+    )
+    Member.objects.create(organization=acme, account=olive, role=Member.Role.OWNER)
+    Member.objects.create(organization=acme, account=tom, role=Member.Role.TEACHER)
+    Member.objects.create(organization=umbrella, account=oscar, role=Member.Role.OWNER)
+    people = {
+        name: Person.objects.create(organization=acme, name=name, email=f"{name.split()[0].lower()}@acme.example")
+        for name in ("Sam Student", "Sue Student", "Mia Mentor")
+    }
+    tom_person = Person.objects.create(organization=acme, account=tom, name="Tom Teacher", email=tom.email)
+    course = Course.objects.create(
+        organization=acme, title="Python basics", lti_enabled=True, release_grades_automatically=True
+    )
+    module = Module.objects.create(course=course, title="Week 1")
+    operators = make_assignment(module, "Operators", "operators")
+    loops = make_assignment(module, "Loops", "loops", position=1)
+    foreign_course = Course.objects.create(organization=umbrella, title="Secrets of Umbrella", lti_enabled=True)
+    foreign_assignment = make_assignment(
+        Module.objects.create(course=foreign_course, title="Only module"), "Foreign", "foreign"
+    )
+    Enrollment.objects.create(course=course, person=tom_person, role=Role.TEACHER, covers_whole_course=True)
+    for name in ("Sam Student", "Sue Student"):
+        Enrollment.objects.create(course=course, person=people[name], role=Role.STUDENT)
+    Enrollment.objects.create(course=course, person=people["Mia Mentor"], role=Role.MENTOR)
+    return Cast(
+        acme=acme,
+        olive=olive,
+        tom=tom,
+        tom_person=tom_person,
+        sam=people["Sam Student"],
+        sue=people["Sue Student"],
+        mia=people["Mia Mentor"],
+        course=course,
+        operators=operators,
+        loops=loops,
+        umbrella=umbrella,
+        oscar=oscar,
+        foreign_course=foreign_course,
+        foreign_assignment=foreign_assignment,
+    )

