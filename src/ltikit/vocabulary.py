@@ -1,0 +1,62 @@
+"""Names that 1EdTech's specifications fix: claims, scopes, message types and media types of LTI 1.3.
+
+Nothing here is our choice; each group names the document it comes from.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+LTI_VERSION_13: Final = "1.3.0"
+"""The only value of the version claim (LTI core 1.3 §5.3.2)."""
+
+# LTI core 1.3 §5.3 and §5.4: claims of a message.
+_CLAIM = "https://purl.imsglobal.org/spec/lti/claim/"
+MESSAGE_TYPE: Final = _CLAIM + "message_type"
+VERSION: Final = _CLAIM + "version"
+DEPLOYMENT_ID: Final = _CLAIM + "deployment_id"
+TARGET_LINK_URI: Final = _CLAIM + "target_link_uri"
+RESOURCE_LINK: Final = _CLAIM + "resource_link"
+ROLES: Final = _CLAIM + "roles"
+CONTEXT: Final = _CLAIM + "context"
+TOOL_PLATFORM: Final = _CLAIM + "tool_platform"
+ROLE_SCOPE_MENTOR: Final = _CLAIM + "role_scope_mentor"
+LAUNCH_PRESENTATION: Final = _CLAIM + "launch_presentation"
+LIS: Final = _CLAIM + "lis"
+CUSTOM: Final = _CLAIM + "custom"
+FOR_USER: Final = _CLAIM + "for_user"
+"""Whose work is to be reviewed (Submission Review 1.0 §3)."""
+LTI11_MIGRATION: Final = _CLAIM + "lti1p1"
+"""Ids of the same person, link and course under LTI 1.1 (LTI 1.3 migration guide §2)."""
+
+BASIC_OUTCOME: Final = "https://purl.imsglobal.org/spec/lti-bo/claim/basicoutcome"
+"""Basic Outcomes inside LTI 1.3 (LTI 1.1 Basic Outcomes with 1.3, §3)."""
+AGS_ENDPOINT: Final = "https://purl.imsglobal.org/spec/lti-ags/claim/endpoint"
+"""Assignment and Grade Services 2.0 §3.1."""
+NRPS_SERVICE: Final = "https://purl.imsglobal.org/spec/lti-nrps/claim/namesroleservice"
+"""Names and Role Provisioning Services 2.0 §3.6.1.1."""
+
+# Message types.
+RESOURCE_LINK_REQUEST: Final = "LtiResourceLinkRequest"
+DEEP_LINKING_REQUEST: Final = "LtiDeepLinkingRequest"
+SUBMISSION_REVIEW_REQUEST: Final = "LtiSubmissionReviewRequest"
+
+# Scopes of access tokens (AGS 2.0 §3.5 to §3.7, NRPS 2.0 §3.3).
+_AGS_SCOPE = "https://purl.imsglobal.org/spec/lti-ags/scope/"
+SCOPE_LINEITEM: Final = _AGS_SCOPE + "lineitem"
+SCOPE_LINEITEM_READONLY: Final = _AGS_SCOPE + "lineitem.readonly"
+SCOPE_RESULT_READONLY: Final = _AGS_SCOPE + "result.readonly"
+SCOPE_SCORE: Final = _AGS_SCOPE + "score"
+SCOPE_MEMBERSHIP_READONLY: Final = "https://purl.imsglobal.org/spec/lti-nrps/scope/contextmembership.readonly"
+
+# Media types of the services.
+MEDIA_LINEITEM: Final = "application/vnd.ims.lis.v2.lineitem+json"
+MEDIA_LINEITEMS: Final = "application/vnd.ims.lis.v2.lineitemcontainer+json"
+MEDIA_SCORE: Final = "application/vnd.ims.lis.v1.score+json"
+MEDIA_RESULTS: Final = "application/vnd.ims.lis.v2.resultcontainer+json"
+
+# OAuth 2.0 client credentials with a signed assertion (Security Framework 1.0 §4.1.1).
+CLIENT_ASSERTION_TYPE: Final = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
+
+CANVAS_SUBMISSION: Final = "https://canvas.instructure.com/lti/submission"
+"""Canvas's extension of a score: whether it makes a new submission, and what that holds."""
