@@ -1,0 +1,91 @@
+"""Custom parameters with normalised names, the same for both versions of LTI.
+
+Links made for other tools, typed by hand in an LMS or passed through its forms spell the same name
+in many ways: `custom_codio_page`, `CUSTOM_CODIO_SEND_GRADE`, `codio_custom_mentor_for`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+
+ALIASES = {"class_target_id": "course_target_id", "parent_class_id": "parent_course_id"}
+"""Older names that are still in use, and the names that took their place."""
+
+_QUOTES = {'"': '"', "'": "'", "“": "”", "‘": "’"}
+_LINE_BREAK = re.compile(r"\r\n|\r|\n")
+_VARIABLE = re.compile(r"\$[A-Za-z][A-Za-z0-9_.\-]*(?:<[^<>]*>)?")
+
+
+def normalise_name(name: str) -> str:
+    """The canonical name: lower case, any number of leading `custom_` and one `codio_` taken off in any order.
+
+    "" if nothing is left.
+    """
+    rest, may_strip_vendor = name.strip().lower(), True
+    while True:
+        if rest.startswith("custom_"):
+            rest = rest.removeprefix("custom_")
+        elif may_strip_vendor and rest.startswith("codio_"):
+            rest, may_strip_vendor = rest.removeprefix("codio_"), False
+        else:
+            return ALIASES.get(rest, rest)
+
+
+def is_unexpanded(value: str) -> bool:
+    """True for a substitution variable that the platform left as it was, like `$Person.sourcedId` (LTI 1.3 core C)."""
+    return _VARIABLE.fullmatch(value.strip()) is not None
+
+
+def clean_value(value: str) -> str:
+    """The value without blanks and quotes around it; "" for an unexpanded `$Variable`.
+
+    A list of quoted entries (`"a","b"`) keeps its quotes: `split_list` takes them off one by one.
+    """
+    text = value.strip()
+    while len(text) >= 2 and _QUOTES.get(text[0]) == text[-1] and not _is_quoted_list(text):
+        text = text[1:-1].strip()
+    return "" if is_unexpanded(text) else text
+
+
+def normalise_parameters(pairs: Iterable[tuple[str, object]]) -> dict[str, tuple[str, ...]]:
+    """All values of each parameter by canonical name, in the order received, equal ones once.
+
+    A value may be text, a number, a bool (`true`/`false`) or a list of these; line breaks separate several
+    values. Blank values, None and unexpanded `$Variables` are left out, and so is a name without a value.
+    """
+    found: dict[str, dict[str, None]] = {}
+    for name, value in pairs:
+        canonical = normalise_name(name)
+        if canonical:
+            for text in _to_texts(value):
+                found.setdefault(canonical, {})[text] = None
+    return {name: tuple(values) for name, values in found.items()}
+
+
+def single(lists: Mapping[str, tuple[str, ...]]) -> dict[str, str]:
+    """The first value of each parameter, from what `normalise_parameters` returned."""
+    return {name: values[0] for name, values in lists.items() if values}
+
+
+def split_list(values: Iterable[str]) -> tuple[str, ...]:
+    """The entries of comma-separated values, quotes and blanks taken off each; for e-mails and ids."""
+    entries = (clean_value(part) for value in values for part in clean_value(value).split(","))
+    return tuple(dict.fromkeys(entry for entry in entries if entry))
+
+
+def _to_texts(value: object) -> Iterator[str]:
+    if isinstance(value, list | tuple):
+        for entry in value:
+            yield from _to_texts(entry)
+    elif isinstance(value, bool):
+        yield "true" if value else "false"
+    elif isinstance(value, str):
+        yield from filter(None, map(clean_value, _LINE_BREAK.split(value)))
+    elif isinstance(value, int | float):
+        yield str(value)
+
+
+def _is_quoted_list(text: str) -> bool:
+    opening, closing = re.escape(text[0]), re.escape(text[-1])
+    return re.search(rf"{closing}\s*,\s*{opening}", text[1:-1]) is not None
