@@ -122,8 +122,7 @@ def verify_launch(form: Pairs, *, url: str, secret: str, now: datetime) -> Launc
 
 
 class _Fields:
-    """Single values of a verified form by name, as LTI 1.1 §3 defines them: a class, since each of the readers
-    below asks for many of them."""
+    """The fields of a correctly signed form by name; a name of LTI has one value (LTI 1.1 §3)."""
 
     def __init__(self, form: Pairs) -> None:
         self._values: defaultdict[str, list[str]] = defaultdict(list)
@@ -317,16 +316,3 @@ def _decode_name(name: str) -> str:
         return unquote_plus(name, errors="strict").replace("\0", "").strip()
     except UnicodeDecodeError:
         return name
-
-
-__all__ = [
-    "MAX_BODY",
-    "MAX_FIELDS",
-    "MAX_KEY",
-    "MAX_SKEW",
-    "UNKNOWN_SECRET",
-    "consumer_key_of",
-    "looks_like_launch",
-    "parse_form",
-    "verify_launch",
-]

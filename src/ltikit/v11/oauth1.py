@@ -14,7 +14,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 from types import MappingProxyType
-from typing import TypeAlias
+from typing import Any, TypeAlias, cast
 from urllib.parse import parse_qsl, urlsplit
 
 from oauthlib.oauth1.rfc5849.signature import base_string_uri, normalize_parameters, signature_base_string
@@ -113,7 +113,8 @@ def build_base_string(method: str, url: str, parameters: Pairs) -> str:
     except ValueError as error:
         raise MalformedMessageError(f"the address cannot be signed: {error}") from error
     covered = [pair for pair in parameters if pair[0] not in ("oauth_signature", "realm")]
-    return signature_base_string(method, base_uri, normalize_parameters(covered))
+    # oauthlib takes pairs and any method; its type stubs know only dicts and eight literals.
+    return signature_base_string(cast(Any, method), base_uri, normalize_parameters(cast(Any, covered)))
 
 
 def compute_signature(base_string: str, *, secret: str, method: str) -> str:
