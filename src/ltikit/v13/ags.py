@@ -25,6 +25,8 @@ from ltikit.services import raise_for_status, read_words
 
 MAX_ANSWER: Final = 8 * 1024 * 1024
 """Bytes of one page of line items or results."""
+MAX_EXPONENT: Final = 30
+"""Powers of ten of a number: no gradebook has larger ones, and written out an exponent of a million fills the memory."""
 
 
 class ActivityProgress(enum.StrEnum):
@@ -189,7 +191,7 @@ def create_lineitem_request(lineitems_url: str, item: LineItem, *, token: str) -
 
 
 def update_lineitem_request(item: LineItem, *, token: str) -> Request:
-    """Replace a line item, which was read before: what the platform sent is kept. The answer goes to `parse_lineitem`."""
+    """Replace a line item that was read before, keeping what else the platform sent. `parse_lineitem` reads the answer."""
     members = {**item.raw, **_lineitem_members(item)}
     kept = {name: value for name, value in members.items() if value != "" or name in item.raw}
     return _write("PUT", item.id, kept, media_type=vocabulary.MEDIA_LINEITEM, token=token)
@@ -265,8 +267,8 @@ def format_timestamp(moment: datetime) -> str:
 
 def format_number(number: Decimal) -> str:
     """All digits of an exact number as JSON writes them, without exponent and without trailing zeros."""
-    if not number.is_finite():
-        raise ValueError(f"{number} is not a number for JSON")
+    if not number.is_finite() or (number and abs(number.adjusted()) > MAX_EXPONENT):
+        raise ValueError(f"{number} is not a number for a gradebook")
     text = format(number, "f")
     text = text.rstrip("0").rstrip(".") if "." in text else text
     return "0" if text in ("-0", "") else text
@@ -345,8 +347,7 @@ def _number(value: object) -> Decimal | None:
         number = Decimal(value)
     except InvalidOperation:
         return None
-    # Nothing that a gradebook holds has more digits; an exponent of a million would fill the memory.
-    return number if number.is_finite() and abs(number.adjusted()) < 30 else None
+    return number if number.is_finite() and abs(number.adjusted()) <= MAX_EXPONENT else None
 
 
 def _read_json(response: Response) -> Any:
@@ -383,9 +384,7 @@ def _dump(value: Any) -> str:
     if isinstance(value, Decimal):
         return format_number(value)
     if isinstance(value, Mapping):
-        return (
-            "{" + ",".join(f"{json.dumps(name, ensure_ascii=False)}:{_dump(one)}" for name, one in value.items()) + "}"
-        )
+        return "{" + ",".join(f"{_dump(name)}:{_dump(one)}" for name, one in value.items()) + "}"
     if isinstance(value, list | tuple):
         return "[" + ",".join(_dump(one) for one in value) + "]"
     return json.dumps(value, ensure_ascii=False, allow_nan=False)

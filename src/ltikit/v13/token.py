@@ -1,4 +1,4 @@
-"""Access tokens for the platform's services (Security Framework 1.0 §4, LTI core 1.3 §6): client credentials by signed JWT."""
+"""Access tokens for the platform's services, by signed client credentials (Security Framework 1.0 §4, LTI core §6)."""
 
 from __future__ import annotations
 
