@@ -1,0 +1,53 @@
+# `make help` lists what there is. Everything runs in a private environment, .venv, made on first use.
+.DEFAULT_GOAL := help
+.ONESHELL:
+SHELL := bash
+VENV ?= .venv
+export VENV
+PY := $(VENV)/bin/python
+SOURCES := src tests
+
+help: ## Say what there is
+	@echo "Courseway: courses in any LMS, and every grade back in its gradebook."
+	@echo
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | sed -E 's/:.*## /\t/' | awk -F'\t' '{printf "  make %-12s %s\n", $$1, $$2}'
+
+setup: ## Make or refresh .venv (Python 3.11 or newer); quick when nothing changed
+	@scripts/setup.sh
+
+demo: setup ## Run the main job: an LMS, a course, a grade. ARGS="--port 8000 --lms-port 8001 --fresh"
+	@$(VENV)/bin/courseway demo $(ARGS)
+
+browser: setup ## Find a Chromium for the browser tests, or install one with apt-get
+	@scripts/browser.sh
+
+test: setup browser ## The whole suite: SQLite, the browser, PostgreSQL; says what it skipped and why
+	@scripts/test.sh $(ARGS)
+
+check: setup ## Format, lint, types, import rules, tests on SQLite
+	@set -e
+	$(PY) -m ruff format --check $(SOURCES)
+	$(PY) -m ruff check $(SOURCES)
+	$(PY) -m mypy src
+	$(VENV)/bin/lint-imports
+	$(PY) -m pytest -q -n auto -m "not browser and not peers"
+
+format: setup ## Format the code and mend what the linter can mend
+	@$(PY) -m ruff check --fix-only -q $(SOURCES)
+	$(PY) -m ruff format $(SOURCES)
+
+test-peers: setup ## Against programs of other people, each in its own environment
+	@$(PY) -m pytest -q -m peers $(ARGS)
+
+lock: setup ## Write requirements/*.txt anew from pyproject.toml, with hashes and without addresses
+	@set -e
+	lock() { $(VENV)/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+	  --no-emit-index-url --no-emit-find-links --no-header pyproject.toml --extra postgres "$$@"; }
+	lock $(ARGS) --output-file requirements/base.txt
+	lock $(ARGS) --group dev --output-file requirements/dev.txt
+
+clean: ## Remove .venv, caches and the demo's data
+	@rm -rf $(VENV) .mypy_cache .ruff_cache .import_linter_cache .hypothesis data/demo
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+.PHONY: help setup demo browser test check format test-peers lock clean

