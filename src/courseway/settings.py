@@ -9,11 +9,15 @@ import os
 import secrets
 from pathlib import Path
 from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo
 
 import dj_database_url
 from environs import FileAwareEnv
 
-env = FileAwareEnv()
+env = FileAwareEnv(strip_whitespace=True)
+
+# Variables whose value cannot be used, with the reason; something harmless stands in until checks.py has named them.
+UNREADABLE: dict[str, str] = {}
 
 BASE_DIR = Path(__file__).resolve().parent
 DATA_DIR = Path(env.str("COURSEWAY_DATA_DIR", "./data")).resolve()
@@ -34,7 +38,11 @@ def _read_or_make_secret(path: Path) -> str:
 
 # Where people and platforms reach us. Every generated URL comes from here, never from a request's Host.
 PUBLIC_URL = env.str("COURSEWAY_PUBLIC_URL", "http://127.0.0.1:8000").rstrip("/")
-_public = urlsplit(PUBLIC_URL)
+try:
+    _public = urlsplit(PUBLIC_URL)
+except ValueError as error:
+    UNREADABLE["COURSEWAY_PUBLIC_URL"] = str(error)
+    _public = urlsplit("http://127.0.0.1:8000")
 PUBLIC_PATH = _public.path.rstrip("/")
 PUBLIC_IS_HTTPS = _public.scheme == "https"
 
@@ -55,7 +63,11 @@ USE_X_FORWARDED_HOST = False
 ALLOWED_PRIVATE_NETWORKS: list[str] = env.list("COURSEWAY_ALLOWED_PRIVATE_NETWORKS", [])
 
 DATABASE_URL = env.str("COURSEWAY_DATABASE_URL", f"sqlite:///{DATA_DIR / 'courseway.sqlite3'}")
-DATABASES = {"default": dj_database_url.parse(DATABASE_URL)}
+try:
+    DATABASES = {"default": dj_database_url.parse(DATABASE_URL)}
+except ValueError as error:
+    UNREADABLE["COURSEWAY_DATABASE_URL"] = str(error)
+    DATABASES = {"default": {"ENGINE": "django.db.backends.dummy"}}
 USES_SQLITE = DATABASES["default"]["ENGINE"].endswith("sqlite3")
 if USES_SQLITE:
     # IMMEDIATE: a writer waits its turn at the start instead of failing half-way with "database is locked".
@@ -190,6 +202,11 @@ WHITENOISE_AUTOREFRESH = False
 
 LANGUAGE_CODE = env.str("COURSEWAY_LANGUAGE", "en")
 TIME_ZONE = env.str("COURSEWAY_TIME_ZONE", "UTC")
+try:
+    ZoneInfo(TIME_ZONE)
+except (ValueError, LookupError, OSError) as error:
+    UNREADABLE["COURSEWAY_TIME_ZONE"] = str(error)
+    TIME_ZONE = "UTC"
 USE_TZ = True
 USE_I18N = True
 LOCALE_PATHS = [BASE_DIR / "locale"]
@@ -197,8 +214,12 @@ LOCALE_PATHS = [BASE_DIR / "locale"]
 # Mail: unset, it is kept readable in the data folder, and `check` says so.
 EMAIL_URL = env.str("COURSEWAY_EMAIL_URL", "")
 DEFAULT_FROM_EMAIL = env.str("COURSEWAY_EMAIL_FROM", f"courseway@{_public.hostname or 'localhost'}")
-if EMAIL_URL:
-    _mail = env.dj_email_url("COURSEWAY_EMAIL_URL")
+try:
+    _mail = env.dj_email_url("COURSEWAY_EMAIL_URL") if EMAIL_URL else {}
+except ValueError as error:
+    UNREADABLE["COURSEWAY_EMAIL_URL"] = str(error)
+    _mail = {}
+if _mail.get("EMAIL_BACKEND"):
     EMAIL_BACKEND = _mail["EMAIL_BACKEND"]
     EMAIL_HOST = _mail["EMAIL_HOST"]
     EMAIL_PORT = _mail["EMAIL_PORT"]
