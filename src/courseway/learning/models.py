@@ -9,6 +9,7 @@ from django.db import models
 from django.utils import timezone
 
 from courseway.courses.models import Assignment
+from courseway.learning.marking import SCORE_STEP, percent_of
 from courseway.orgs.ids import new_id
 from courseway.orgs.models import Person
 
@@ -28,25 +29,57 @@ class Submission(models.Model):
     released_at = models.DateTimeField(null=True, blank=True)
     # Points of the last attempt that was handed in; null until something was graded.
     score = models.DecimalField(max_digits=14, decimal_places=6, null=True, blank=True)
+    # The assignment's points when the score was made: a percentage outlives a later change of the points.
+    maximum = models.DecimalField(max_digits=9, decimal_places=2, null=True, blank=True)
     # A teacher's own grade, which wins over the score. Percent of the assignment's points.
     override_percent = models.DecimalField(max_digits=9, decimal_places=6, null=True, blank=True)
     comment = models.TextField(blank=True)
+    # Reopened work is not completed again by a due date that has already passed.
+    reopened_at = models.DateTimeField(null=True, blank=True)
     updated_at = models.DateTimeField(auto_now=True)
 
     attempts: RelatedManager[Attempt]
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["assignment", "person"], name="one_submission_per_person")]
-        indexes = [models.Index(fields=["person"], name="submission_by_person")]
+        indexes = [
+            models.Index(fields=["person"], name="submission_by_person"),
+            # Two short lists that the worker reads again and again.
+            models.Index(
+                fields=["assignment"], condition=models.Q(completed_at__isnull=True), name="submission_in_progress"
+            ),
+            models.Index(
+                fields=["assignment"],
+                condition=models.Q(completed_at__isnull=False, released_at__isnull=True),
+                name="submission_to_release",
+            ),
+        ]
 
     def __str__(self) -> str:
         return f"{self.person} · {self.assignment}"
 
-    def final_score(self, maximum: Decimal) -> Decimal | None:
-        """Points that count, of `maximum`; never above it, since LTI allows no more than 100 % (H1)."""
+    def final_percent(self) -> Decimal | None:
+        """The grade that counts, in percent; never above 100, since LTI allows no more (H1)."""
         if self.override_percent is not None:
-            return min(self.override_percent, Decimal(100)) * maximum / 100
-        return None if self.score is None else min(self.score, maximum)
+            return min(self.override_percent, Decimal(100))
+        return percent_of(self.score, self.maximum)
+
+    def final_score(self, maximum: Decimal) -> Decimal | None:
+        """Points that count, of `maximum`."""
+        if self.override_percent is None and self.maximum == maximum:
+            return None if self.score is None else min(self.score, maximum)
+        percent = self.final_percent()
+        return None if percent is None else (percent * maximum / 100).quantize(SCORE_STEP)
+
+    @property
+    def is_graded(self) -> bool:
+        return self.override_percent is not None or self.score is not None
+
+    @property
+    def is_grade_visible(self) -> bool:
+        """Whether the student may see the grade: released, and completed at least once (H2)."""
+        is_completed = self.completed_at is not None or self.reopened_at is not None
+        return self.released_at is not None and self.is_graded and is_completed
 
 
 class Attempt(models.Model):
@@ -55,14 +88,22 @@ class Attempt(models.Model):
     submission = models.ForeignKey(Submission, on_delete=models.CASCADE, related_name="attempts")
     number = models.PositiveIntegerField()
     answers = models.JSONField(default=dict)  # question key -> text as typed
-    results = models.JSONField(default=dict)  # question key -> {"points": "1.5", "correct": true}
+    # question key -> {"points": "1.5", "of": "2", "correct": true, "answered": true}
+    results = models.JSONField(default=dict)
     score = models.DecimalField(max_digits=14, decimal_places=6, null=True, blank=True)
+    maximum = models.DecimalField(max_digits=9, decimal_places=2, null=True, blank=True)
     started_at = models.DateTimeField(default=timezone.now)
     submitted_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
         ordering = ["number"]
-        constraints = [models.UniqueConstraint(fields=["submission", "number"], name="attempt_number_once")]
+        constraints = [
+            models.UniqueConstraint(fields=["submission", "number"], name="attempt_number_once"),
+            # At most one attempt is being worked on, whatever arrives at the same time.
+            models.UniqueConstraint(
+                fields=["submission"], condition=models.Q(submitted_at__isnull=True), name="one_open_attempt"
+            ),
+        ]
 
     def __str__(self) -> str:
         return f"{self.submission} · {self.number}"

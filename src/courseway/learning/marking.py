@@ -1,0 +1,141 @@
+"""What the answers to an assignment's questions are worth. Pure, and exact: no binary fraction decides about a point."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from decimal import Decimal, localcontext
+from typing import Any, Protocol
+
+SCORE_STEP = Decimal("0.000001")  # what the score columns can hold
+ANSWER_LENGTH = 20_000  # characters of one answer that are kept
+
+# The bounds keep somebody's 10^999999999 from costing a minute of arithmetic.
+_NUMBER = re.compile(r"[+-]?(\d{1,60}(\.\d{0,60})?|\.\d{1,60})(e[+-]?\d{1,3})?", re.IGNORECASE | re.ASCII)
+_DIGITS_OF_ANY_TWO_NUMBERS = 2200
+
+
+class MarkedQuestion(Protocol):
+    """The part of a question that marking looks at."""
+
+    @property
+    def key(self) -> str: ...
+    @property
+    def kind(self) -> str: ...
+    @property
+    def body(self) -> Any: ...
+    @property
+    def points(self) -> Decimal: ...
+
+
+@dataclass(frozen=True, slots=True)
+class QuestionMark:
+    points: Decimal
+    maximum: Decimal
+    is_correct: bool
+    is_answered: bool
+
+    def as_json(self) -> dict[str, Any]:
+        return {
+            "points": str(self.points),
+            "of": str(self.maximum),
+            "correct": self.is_correct,
+            "answered": self.is_answered,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Marks:
+    """The marks of one attempt. `score` is in the assignment's points, and None where nothing can earn any."""
+
+    questions: dict[str, QuestionMark]
+    earned: Decimal
+    available: Decimal
+    score: Decimal | None
+
+    def as_json(self) -> dict[str, dict[str, Any]]:
+        return {key: mark.as_json() for key, mark in self.questions.items()}
+
+
+def clean_answer(text: str) -> str:
+    """An answer as it is kept: as typed, without what no database column can hold."""
+    return text.replace("\x00", "")[:ANSWER_LENGTH]
+
+
+def parse_number(text: str) -> Decimal | None:
+    """A number as people type it: point or comma, groups of thousands, a typographic minus; None if it is none.
+
+    One comma or one point is the decimal sign. Where both stand, the last kind is the decimal sign and the other
+    groups; a sign that stands twice can only group.
+    """
+    text = re.sub(r"[\s_'’\u00a0\u2009\u202f]", "", text).replace("−", "-")
+    last_comma, last_point = text.rfind(","), text.rfind(".")
+    if last_comma >= 0 and last_point >= 0:
+        decimal_sign, group_sign = (",", ".") if last_comma > last_point else (".", ",")
+        text = text.replace(group_sign, "")
+    else:
+        decimal_sign = "," if last_comma >= 0 else "."
+        if text.count(decimal_sign) > 1:
+            text = text.replace(decimal_sign, "")
+    text = text.replace(decimal_sign, ".")
+    return Decimal(text) if _NUMBER.fullmatch(text) else None
+
+
+def is_correct(question: MarkedQuestion, answer: str) -> bool:
+    """Whether the answer is right. An empty answer never is."""
+    answer = answer.strip()
+    if not answer:
+        return False
+    body: Mapping[str, Any] = question.body
+    if question.kind == "choice":
+        return answer == str(body.get("answer", "")).strip()
+    if question.kind == "number":
+        return _is_close(answer, str(body.get("answer", "")), str(body.get("tolerance", "") or "0"))
+    if question.kind == "text":
+        return _fold(answer) in {_fold(str(accepted)) for accepted in body.get("answers", ())}
+    return False
+
+
+def mark_answers(questions: Iterable[MarkedQuestion], answers: Mapping[str, str], points: Decimal) -> Marks:
+    """Mark every question and scale what was earned to the assignment's points, should the questions add up otherwise."""
+    marks: dict[str, QuestionMark] = {}
+    earned = available = Decimal(0)
+    for question in questions:
+        answer = answers.get(question.key, "")
+        right = is_correct(question, answer)
+        got = question.points if right else Decimal(0)
+        marks[question.key] = QuestionMark(got, question.points, right, bool(answer.strip()))
+        earned += got
+        available += question.points
+    return Marks(marks, earned, available, scale_points(earned, available, points))
+
+
+def scale_points(earned: Decimal, available: Decimal, points: Decimal) -> Decimal | None:
+    """`earned` of `available` as a share of `points`; full marks give exactly `points`."""
+    if not available:
+        return None
+    if earned >= available:
+        return points
+    return (earned * points / available).quantize(SCORE_STEP)
+
+
+def percent_of(score: Decimal | None, maximum: Decimal | None) -> Decimal | None:
+    """The score as a percentage, never above 100: an LMS takes no more (H1)."""
+    if score is None or not maximum:
+        return None
+    return min(score / maximum * 100, Decimal(100))
+
+
+def _is_close(answer: str, expected: str, tolerance: str) -> bool:
+    given, wanted, allowed = parse_number(answer), parse_number(expected), parse_number(tolerance)
+    if given is None or wanted is None or allowed is None:
+        return False
+    with localcontext(prec=_DIGITS_OF_ANY_TWO_NUMBERS):
+        return abs(given - wanted) <= abs(allowed)
+
+
+def _fold(text: str) -> str:
+    """The text as it is compared: trimmed, without case, and the same however the keyboard composes an accent."""
+    return unicodedata.normalize("NFC", unicodedata.normalize("NFC", text.strip()).casefold())
