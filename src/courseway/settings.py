@@ -47,9 +47,8 @@ PUBLIC_PATH = _public.path.rstrip("/")
 PUBLIC_IS_HTTPS = _public.scheme == "https"
 
 # A list, newest first: the first signs and encrypts, all verify and decrypt.
-SECRET_KEYS = [key for key in env.list("COURSEWAY_SECRET_KEY", []) if key] or [
-    _read_or_make_secret(DATA_DIR / "secret_key")
-]
+_given_keys: list[str] = env.list("COURSEWAY_SECRET_KEY", [])
+SECRET_KEYS = [key for key in _given_keys if key] or [_read_or_make_secret(DATA_DIR / "secret_key")]
 SECRET_KEY = SECRET_KEYS[0]
 SECRET_KEY_FALLBACKS = SECRET_KEYS[1:]
 
@@ -242,10 +241,14 @@ HUEY = {
     "immediate": False,
 }
 
+LOG_LEVEL = env.str("COURSEWAY_LOG_LEVEL", "WARNING").upper()
+if LOG_LEVEL not in ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"):
+    UNREADABLE["COURSEWAY_LOG_LEVEL"] = f"{LOG_LEVEL} is no level"
+    LOG_LEVEL = "WARNING"
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
     "formatters": {"line": {"format": "{asctime} {levelname} {name} {message}", "style": "{"}},
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
-    "root": {"handlers": ["console"], "level": env.str("COURSEWAY_LOG_LEVEL", "WARNING")},
+    "root": {"handlers": ["console"], "level": LOG_LEVEL},
 }
