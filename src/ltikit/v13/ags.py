@@ -26,7 +26,7 @@ from ltikit.services import raise_for_status, read_words
 MAX_ANSWER: Final = 8 * 1024 * 1024
 """Bytes of one page of line items or results."""
 MAX_EXPONENT: Final = 30
-"""Powers of ten of a number: no gradebook has larger ones, and written out an exponent of a million fills the memory."""
+"""Powers of ten of a number: no gradebook has more, and an exponent of a million, written out, fills the memory."""
 
 
 class ActivityProgress(enum.StrEnum):
@@ -191,7 +191,7 @@ def create_lineitem_request(lineitems_url: str, item: LineItem, *, token: str) -
 
 
 def update_lineitem_request(item: LineItem, *, token: str) -> Request:
-    """Replace a line item that was read before, keeping what else the platform sent. `parse_lineitem` reads the answer."""
+    """Replace a line item that was read before, with what else the platform sent. `parse_lineitem` reads the answer."""
     members = {**item.raw, **_lineitem_members(item)}
     kept = {name: value for name, value in members.items() if value != "" or name in item.raw}
     return _write("PUT", item.id, kept, media_type=vocabulary.MEDIA_LINEITEM, token=token)

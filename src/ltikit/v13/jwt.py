@@ -63,8 +63,9 @@ def verify_token(token: str, *, keys: Keyset, algorithms: Collection[str]) -> di
     if symmetric or not algorithms:
         raise ValueError(f"not a list of asymmetric algorithms: {sorted(algorithms)}")
     header = _read_header(token)
-    if header.get("alg") not in algorithms:
-        raise UnsupportedAlgorithmError(f"alg is {_show(header.get('alg'))}, accepted: {', '.join(sorted(algorithms))}")
+    algorithm = header.get("alg")
+    if not isinstance(algorithm, str) or algorithm not in algorithms:
+        raise UnsupportedAlgorithmError(f"alg is {_show(algorithm)}, accepted: {', '.join(sorted(algorithms))}")
     if "crit" in header or "b64" in header:
         # RFC 7515 §4.1.11: an extension that is not understood makes the token invalid; none is understood here.
         raise UnsupportedAlgorithmError("the header has a critical extension")
@@ -75,8 +76,8 @@ def verify_token(token: str, *, keys: Keyset, algorithms: Collection[str]) -> di
     if key is None:
         reason = keys.refused.get(kid, "not in the keyset")
         raise UnknownKeyError(f"kid {_show(kid)}: {reason}")
-    if key.key_type != _KEY_TYPES[header["alg"]] or key.algorithm not in ("", header["alg"]):
-        raise BadSignatureError(f"key {_show(kid)} is not for {header['alg']}")
+    if key.key_type != _KEY_TYPES[algorithm] or key.algorithm not in ("", algorithm):
+        raise BadSignatureError(f"key {_show(kid)} is not for {algorithm}")
     try:
         signed = jws.deserialize_compact(token, key.jose, registry=_make_registry(algorithms))
     except (JoseError, ValueError):
