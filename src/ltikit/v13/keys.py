@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-import binascii
 import json
+import struct
 from base64 import urlsafe_b64decode
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
+from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from joserfc.errors import JoseError
 from joserfc.jwk import ECKey, RSAKey
 
@@ -37,6 +40,7 @@ class PublicKey:
     algorithm: str
     members: Mapping[str, str]
     jose: RSAKey | ECKey = field(repr=False, compare=False)
+    """The same key in the form that `ltikit.v13.jwt` verifies with."""
 
     @property
     def key_type(self) -> str:
@@ -79,6 +83,7 @@ class PrivateKey:
 
     kid: str
     jose: RSAKey = field(repr=False, compare=False)
+    """The key pair itself, for `ltikit.v13.jwt` alone."""
 
     def to_pem(self) -> str:
         """PKCS #8, unencrypted: keep it sealed."""
@@ -88,13 +93,14 @@ class PrivateKey:
     def from_pem(cls, pem: str | bytes) -> PrivateKey:
         """Read an RSA private key. Raises ValueError, without its text, for anything else and under 2048 bits."""
         try:
-            key = RSAKey.import_key(pem)
-        except (JoseError, ValueError, TypeError, binascii.Error):
+            raw = load_pem_private_key(pem.encode() if isinstance(pem, str) else pem, password=None)
+        except (ValueError, TypeError, UnsupportedAlgorithm):
             raise ValueError("not an RSA private key in PEM") from None
-        if not key.is_private:
-            raise ValueError("this is a public key; the private one is needed")
-        if key.raw_value.key_size < MIN_RSA_BITS:
+        if not isinstance(raw, RSAPrivateKey):
+            raise ValueError("not an RSA key, but another kind")
+        if raw.key_size < MIN_RSA_BITS:
             raise ValueError(f"an RSA key needs at least {MIN_RSA_BITS} bits")
+        key = RSAKey.import_key(raw)
         return cls(kid=key.thumbprint(), jose=key)
 
     def public_key(self) -> PublicKey:
@@ -170,16 +176,14 @@ def _read_key(member: Any) -> PublicKey:
     if not all(isinstance(value, str) and value for value in public.values()):
         raise ValueError("incomplete")
     members: dict[str, str] = {"kty": key_type, "kid": kid, **{name: str(value) for name, value in public.items()}}
+    if key_type == "RSA":
+        _check_rsa_size(members)
+    elif members["crv"] != "P-256":
+        raise ValueError("curve not supported")
     jose: RSAKey | ECKey
     try:
-        if key_type == "RSA":
-            _check_rsa_size(members)
-            jose = RSAKey.import_key(dict(members))
-        elif members["crv"] != "P-256":
-            raise ValueError("curve not supported")
-        else:
-            jose = ECKey.import_key(dict(members))
-    except (JoseError, binascii.Error, OverflowError, TypeError):
+        jose = RSAKey.import_key(dict(members)) if key_type == "RSA" else ECKey.import_key(dict(members))
+    except (JoseError, ValueError, OverflowError, TypeError, struct.error):
         raise ValueError("unreadable") from None
     return PublicKey(kid, algorithm if isinstance(algorithm, str) else "", members, jose)
 
@@ -190,7 +194,10 @@ def _check_rsa_size(members: Mapping[str, str]) -> None:
         text = members[name]
         if not text.isascii() or len(text) > 2 * MAX_RSA_BITS // 6:
             raise ValueError(f"{name} is too long or not base64url")
-        numbers[name] = int.from_bytes(urlsafe_b64decode(text + "=" * (-len(text) % 4)), "big")
+        try:
+            numbers[name] = int.from_bytes(urlsafe_b64decode(text + "=" * (-len(text) % 4)), "big")
+        except ValueError:
+            raise ValueError(f"{name} is not base64url") from None
     bits = numbers["n"].bit_length()
     if not MIN_RSA_BITS <= bits <= MAX_RSA_BITS:
         raise ValueError(f"RSA with {bits} bits; {MIN_RSA_BITS} to {MAX_RSA_BITS} are accepted")
