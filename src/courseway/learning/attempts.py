@@ -1,0 +1,174 @@
+"""The rows behind `scoring`: locking a submission, its attempts, and what the LMS is owed for it.
+
+Everything here runs inside the caller's transaction.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+
+from django.db.models import QuerySet
+from django.utils.translation import gettext as _
+
+from courseway.courses.models import Assignment, Question
+from courseway.grades import outbox
+from courseway.learning.marking import clean_answer, mark_answers
+from courseway.learning.models import Attempt, Submission
+from courseway.orgs.models import Person
+
+BATCH = 500  # rows of one UPDATE, within what SQLite takes
+
+
+class WorkError(Exception):
+    """A refusal that says what to do; its text is shown as it is."""
+
+
+class AlreadyHandedInError(WorkError):
+    """The answers belong to an attempt that was handed in before; `attempt` is that one."""
+
+    def __init__(self, attempt: Attempt) -> None:
+        super().__init__(
+            _("Attempt %(number)s was already handed in. What was handed in then counts.") % {"number": attempt.number}
+        )
+        self.attempt = attempt
+
+
+class CompletedError(WorkError):
+    """A teacher completed the work without an attempt; the student may begin one where attempts are left."""
+
+
+def lock_or_make(assignment: Assignment, person: Person, now: datetime) -> Submission:
+    """The submission's row, locked. Of two makers the unique constraint lets one through, the other gets its row."""
+    submission, _made = Submission.objects.select_for_update().get_or_create(
+        assignment=assignment, person=person, defaults={"started_at": now}
+    )
+    return submission
+
+
+def lock(submissions: QuerySet[Submission]) -> list[Submission]:
+    """The rows, locked in one order everywhere, so that two bulk actions cannot wait for each other."""
+    return list(submissions.select_for_update().order_by("pk"))
+
+
+def submissions_of(assignment: Assignment, persons: Iterable[Person] | None) -> QuerySet[Submission]:
+    submissions = Submission.objects.filter(assignment=assignment)
+    return submissions if persons is None else submissions.filter(person__in=persons)
+
+
+def open_attempt(submission: Submission, number: int | None, now: datetime) -> Attempt:
+    """The attempt that is being worked on, made for the first answer. `number` is the one that the page showed."""
+    attempts = list(submission.attempts.order_by("number"))
+    if not attempts:
+        if submission.completed_at is not None:
+            raise CompletedError(_("A teacher completed this work. Begin an attempt to work on it."))
+        return add_attempt(submission, None, now)
+    current = attempts[-1]
+    if current.submitted_at is None and number in (None, current.number):
+        return current
+    meant = next((attempt for attempt in attempts if attempt.number == number and attempt.submitted_at), None)
+    raise AlreadyHandedInError(meant or next(a for a in reversed(attempts) if a.submitted_at or a is attempts[0]))
+
+
+def add_attempt(submission: Submission, last: Attempt | None, now: datetime) -> Attempt:
+    """One attempt more. It begins with the last answers: nobody types again what was right."""
+    return Attempt.objects.create(
+        submission=submission,
+        number=last.number + 1 if last else 1,
+        answers=last.answers if last else {},
+        started_at=now,
+    )
+
+
+def open_again(assignment: Assignment, submissions: Sequence[Submission], now: datetime) -> None:
+    """Give each an open attempt, however many were used, in three statements."""
+    wanted = {submission.pk for submission in submissions}
+    last: dict[int, Attempt] = {}
+    for attempt in Attempt.objects.filter(submission__assignment=assignment).order_by("number"):
+        if attempt.submission_id in wanted:
+            last[attempt.submission_id] = attempt
+    made = []
+    for pk in sorted(wanted):
+        previous = last.get(pk)
+        if previous is None or previous.submitted_at is not None:
+            made.append(
+                Attempt(
+                    submission_id=pk,
+                    number=previous.number + 1 if previous else 1,
+                    answers=previous.answers if previous else {},
+                    started_at=now,
+                )
+            )
+    Attempt.objects.bulk_create(made, batch_size=BATCH)
+
+
+def keep_answers(attempt: Attempt, answers: Mapping[str, str]) -> None:
+    attempt.answers = {**attempt.answers, **{key: clean_answer(text) for key, text in answers.items()}}
+
+
+def questions_of(assignment: Assignment) -> list[Question]:
+    """All questions in the order of the pages."""
+    return list(Question.objects.filter(page__assignment=assignment).order_by("page__position", "page", "position", "pk"))
+
+
+def hand_in(attempt: Attempt, submission: Submission, questions: Sequence[Question], now: datetime) -> None:
+    """Mark the attempt and let the submission take its score: the last attempt counts."""
+    assignment = submission.assignment
+    marks = mark_answers(questions, attempt.answers, assignment.points)
+    attempt.results = marks.as_json()
+    attempt.score = submission.score = marks.score
+    attempt.maximum = submission.maximum = assignment.points
+    attempt.submitted_at = submission.submitted_at = now
+
+
+def complete_work(assignment: Assignment, submissions: Sequence[Submission], now: datetime) -> None:
+    """Complete work, handing in what was saved. Writes the attempts; the caller saves the submissions."""
+    by_pk = {submission.pk: submission for submission in submissions}
+    handed_in = []
+    questions = questions_of(assignment)
+    for attempt in Attempt.objects.filter(submission__assignment=assignment, submitted_at=None):
+        submission = by_pk.get(attempt.submission_id)
+        if submission is not None:
+            submission.assignment = assignment
+            hand_in(attempt, submission, questions, now)
+            handed_in.append(attempt)
+    Attempt.objects.bulk_update(handed_in, ["results", "score", "maximum", "submitted_at"], batch_size=BATCH)
+    for submission in submissions:
+        submission.completed_at = now
+        release_if_automatic(submission, assignment, now)
+
+
+def release_if_automatic(submission: Submission, assignment: Assignment, now: datetime) -> None:
+    """In a course that releases by itself, what is completed and graded is released at once."""
+    if (
+        assignment.course.release_grades_automatically
+        and submission.released_at is None
+        and submission.completed_at is not None
+        and submission.is_graded
+    ):
+        submission.released_at = now
+
+
+def save_all(submissions: Sequence[Submission], fields: Sequence[str], now: datetime) -> None:
+    for submission in submissions:
+        submission.updated_at = now
+    Submission.objects.bulk_update(submissions, [*fields, "updated_at"], batch_size=BATCH)
+
+
+def grade_of(submission: Submission, assignment: Assignment) -> outbox.Grade:
+    """What the LMS is told about a submission."""
+    return outbox.Grade(
+        score=submission.final_score(assignment.points),
+        maximum=assignment.points,
+        is_completed=submission.completed_at is not None,
+        is_released=submission.released_at is not None,
+        comment=submission.comment,
+        started_at=submission.started_at,
+        submitted_at=submission.submitted_at,
+    )
+
+
+def owe_grades(assignment: Assignment, submissions: Iterable[Submission], now: datetime) -> None:
+    grades = {submission.person_id: grade_of(submission, assignment) for submission in submissions}
+    if grades:
+        outbox.owe_many(assignment, grades, now=now)

@@ -1,0 +1,222 @@
+"""Work and its grade: saving, handing in, grading, completing and releasing.
+
+Every function is one transaction, which also holds the wish to send the grade (`grades.outbox`): a grade without its
+delivery cannot exist. The submission's row is locked first, so that two clicks, or a student and a teacher, take turns.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from decimal import Decimal
+
+from django.db import transaction
+from django.db.models import Q
+from django.utils.translation import gettext as _
+
+from courseway.courses.models import Assignment, Course
+from courseway.learning.attempts import (
+    AlreadyHandedInError,
+    CompletedError,
+    WorkError,
+    add_attempt,
+    complete_work,
+    hand_in,
+    keep_answers,
+    lock,
+    lock_or_make,
+    open_again,
+    open_attempt,
+    owe_grades,
+    questions_of,
+    release_if_automatic,
+    save_all,
+    submissions_of,
+)
+from courseway.learning.models import Attempt, Submission
+from courseway.orgs.models import Person
+
+__all__ = [
+    "AlreadyHandedInError",
+    "CompletedError",
+    "GradeError",
+    "NoAttemptLeftError",
+    "WorkError",
+    "begin_next_attempt",
+    "has_attempt_left",
+    "mark_completed",
+    "release",
+    "release_completed",
+    "remove_override",
+    "reopen",
+    "save_answers",
+    "set_grade",
+    "start_work",
+    "submit_attempt",
+]
+
+# Completed and graded, and the student was not told yet.
+WAITS_FOR_RELEASE = Q(completed_at__isnull=False, released_at__isnull=True) & (
+    Q(score__isnull=False) | Q(override_percent__isnull=False)
+)
+
+
+class NoAttemptLeftError(WorkError):
+    """The assignment allows no further attempt."""
+
+
+class GradeError(WorkError):
+    """A grade that cannot be: not between 0 and 100 %."""
+
+
+# What students do
+
+
+def start_work(*, assignment: Assignment, person: Person, now: datetime) -> Submission:
+    """Begin, unless it was begun already. Work that was completed is not begun again by this."""
+    with transaction.atomic():
+        submission = lock_or_make(assignment, person, now)
+        if submission.completed_at is None and not submission.attempts.exists():
+            add_attempt(submission, None, now)
+        return submission
+
+
+def save_answers(
+    *, assignment: Assignment, person: Person, answers: Mapping[str, str], number: int | None = None, now: datetime
+) -> Attempt:
+    """Keep the answers as typed; answers that are not named stay. `number` is the attempt they were typed into."""
+    with transaction.atomic():
+        submission = lock_or_make(assignment, person, now)
+        attempt = open_attempt(submission, number, now)
+        keep_answers(attempt, answers)
+        attempt.save(update_fields=["answers"])
+        return attempt
+
+
+def submit_attempt(
+    *, assignment: Assignment, person: Person, answers: Mapping[str, str], number: int | None = None, now: datetime
+) -> Attempt:
+    """Hand in: mark the answers, complete the work, release where the course does so by itself, owe the grade.
+
+    Handing in the same attempt again changes nothing and raises `AlreadyHandedInError`.
+    """
+    with transaction.atomic():
+        submission = lock_or_make(assignment, person, now)
+        submission.assignment = assignment
+        attempt = open_attempt(submission, number, now)
+        keep_answers(attempt, answers)
+        hand_in(attempt, submission, questions_of(assignment), now)
+        attempt.save()
+        submission.completed_at = submission.completed_at or now
+        release_if_automatic(submission, assignment, now)
+        submission.save()
+        owe_grades(assignment, [submission], now)
+        return attempt
+
+
+def begin_next_attempt(*, assignment: Assignment, person: Person, now: datetime) -> Attempt:
+    """A further attempt, where the assignment allows one; asking twice gives the same one."""
+    with transaction.atomic():
+        submission = lock_or_make(assignment, person, now)
+        last = submission.attempts.order_by("number").last()
+        if last is not None and last.submitted_at is None:
+            return last
+        if last is not None and not has_attempt_left(assignment, last.number):
+            raise NoAttemptLeftError(_("You have used all attempts of this assignment. The last one counts."))
+        return add_attempt(submission, last, now)
+
+
+def has_attempt_left(assignment: Assignment, used: int) -> bool:
+    return assignment.attempts == 0 or used < assignment.attempts
+
+
+# What teachers do
+
+
+def set_grade(
+    *,
+    assignment: Assignment,
+    person: Person,
+    percent: Decimal | None,
+    complete: bool = False,
+    release: bool = False,
+    comment: str | None = None,
+    now: datetime,
+) -> Submission:
+    """A teacher's own grade, which wins over the marks. What is not asked for does not change.
+
+    `percent` None leaves the grade, `comment` None the comment; a released grade stays released.
+    """
+    if percent is not None and not (percent.is_finite() and 0 <= percent <= 100):
+        raise GradeError(_("A grade is a percentage between 0 and 100."))
+    with transaction.atomic():
+        submission = lock_or_make(assignment, person, now)
+        if percent is not None:
+            submission.override_percent = percent
+        if comment is not None:
+            submission.comment = comment
+        if complete and submission.completed_at is None:
+            complete_work(assignment, [submission], now)
+        if release and submission.released_at is None:
+            submission.released_at = now
+        release_if_automatic(submission, assignment, now)
+        submission.save()
+        owe_grades(assignment, [submission], now)
+        return submission
+
+
+def remove_override(*, assignment: Assignment, person: Person, now: datetime) -> Submission:
+    """Back to what the answers earned."""
+    with transaction.atomic():
+        submission = lock_or_make(assignment, person, now)
+        submission.override_percent = None
+        submission.save()
+        owe_grades(assignment, [submission], now)
+        return submission
+
+
+def mark_completed(assignment: Assignment, persons: Iterable[Person] | None = None, *, now: datetime) -> int:
+    """Complete all work that was begun, handing in what was saved of it. Returns how many were completed."""
+    with transaction.atomic():
+        submissions = lock(submissions_of(assignment, persons).filter(completed_at=None))
+        complete_work(assignment, submissions, now)
+        save_all(submissions, ["score", "maximum", "submitted_at", "completed_at", "released_at"], now)
+        owe_grades(assignment, submissions, now)
+        return len(submissions)
+
+
+def reopen(assignment: Assignment, persons: Iterable[Person], *, now: datetime) -> int:
+    """Let people go on with work that was completed: one attempt more, beginning with their answers.
+
+    The grade stays as it is, also in the LMS, until they hand in again.
+    """
+    with transaction.atomic():
+        submissions = lock(submissions_of(assignment, persons).exclude(completed_at=None))
+        for submission in submissions:
+            submission.completed_at = None
+            submission.reopened_at = now
+        save_all(submissions, ["completed_at", "reopened_at"], now)
+        open_again(assignment, submissions, now)
+        owe_grades(assignment, submissions, now)
+        return len(submissions)
+
+
+def release(assignment: Assignment, persons: Iterable[Person] | None = None, *, now: datetime) -> int:
+    """Show and send every completed grade at once. Returns how many were released."""
+    with transaction.atomic():
+        submissions = lock(submissions_of(assignment, persons).filter(WAITS_FOR_RELEASE))
+        for submission in submissions:
+            submission.released_at = now
+        save_all(submissions, ["released_at"], now)
+        owe_grades(assignment, submissions, now)
+        return len(submissions)
+
+
+def release_completed(course: Course, *, now: datetime) -> int:
+    """Release what is completed in the whole course: what turning automatic release on means for the work so far."""
+    waiting = Submission.objects.filter(WAITS_FOR_RELEASE).values("assignment")
+    assignments = Assignment.objects.filter(course=course, pk__in=waiting).select_related("course")
+    return sum(release(assignment, now=now) for assignment in assignments)
+
+
+
