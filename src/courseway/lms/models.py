@@ -237,8 +237,10 @@ class Arrival(models.Model):
     arrived_at = models.DateTimeField(default=timezone.now)
 
     class Meta:
-        constraints = [models.UniqueConstraint(fields=["person", "resource_link"], name="one_arrival_per_link")]
-        indexes = [models.Index(fields=["assignment", "person"], name="arrival_at_assignment")]
+        indexes = [
+            models.Index(fields=["assignment", "person"], name="arrival_at_assignment"),
+            models.Index(fields=["resource_link", "person"], name="arrival_at_link"),
+        ]
 
     def __str__(self) -> str:
         return f"{self.person} at {self.resource_link}"
@@ -258,7 +260,8 @@ class Launch(models.Model):
     organization = models.ForeignKey(Organization, on_delete=models.CASCADE, null=True, related_name="launches")
     platform = models.ForeignKey(Platform, on_delete=models.SET_NULL, null=True, related_name="launches")
     version = models.CharField(max_length=3, blank=True)
-    context_id = models.CharField(max_length=255, blank=True)
+    lms_context_id = models.CharField(max_length=255, blank=True)  # as the message said, also of a refused one
+    context = models.ForeignKey(Context, on_delete=models.SET_NULL, null=True, related_name="launches")
     person = models.ForeignKey(Person, on_delete=models.SET_NULL, null=True, related_name="launches")
     course = models.ForeignKey(Course, on_delete=models.SET_NULL, null=True, related_name="launches")
     assignment = models.ForeignKey(Assignment, on_delete=models.SET_NULL, null=True, related_name="launches")

@@ -1,30 +1,254 @@
+"""A session of its own for each launch: one cookie, one path, one course. It never touches the sign-in session.
+
+The pages of a launch lie below `/at/<reference>/`. The reference is not a secret; the cookie is, and browsers send it
+to that path alone, so that two launches in two tabs cannot disturb each other (B6). The cookie is a signed ticket:
+it says who came and in which role, and every request checks in one statement that the LMS still says so.
+"""
+
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime, timedelta
+from http.cookies import Morsel
 
+from django.conf import settings
+from django.contrib.auth.models import AnonymousUser
+from django.core import signing
 from django.http import HttpRequest, HttpResponse
 from django.middleware.csrf import CsrfViewMiddleware
+from django.urls import reverse, set_script_prefix
+from django.urls.base import get_script_prefix
+from django.utils import timezone
+from django.utils.crypto import salted_hmac
+from django.utils.http import http_date
 
-from courseway.orgs.visitor import Visitor
+from courseway.courses.models import Enrollment
+from courseway.lms.arrivals import Landing
+from courseway.lms.models import ContextMembership
+from courseway.lms.refusals import SessionEndedError
+from courseway.orgs.models import Account
+from courseway.orgs.visitor import LaunchVisit, Visitor
+
+LIFETIME = timedelta(hours=12)
+_SALT = "courseway.lms.sessions"
+_AT = "/at/"
+
+
+@dataclass(frozen=True, slots=True)
+class Ticket:
+    """What the cookie of a launch's session holds."""
+
+    reference: str
+    organization: int
+    person: int
+    course: int
+    context: int
+    role: str
+    assignment: str
+    return_url: str
+    page: str
+    expires: int
+
+
+def open_session(response: HttpResponse, landing: Landing, *, return_url: str, page: str, now: datetime) -> None:
+    """Gives the browser the ticket of this launch."""
+    ticket = Ticket(
+        reference=landing.reference,
+        organization=landing.organization_pk,
+        person=landing.person_pk,
+        course=landing.course_pk,
+        context=landing.context_pk,
+        role=landing.role,
+        assignment=landing.assignment_public_id,
+        # A cookie holds 4 KB; an address that long is of no use to a reader anyway.
+        return_url=return_url if len(return_url) <= 1500 else "",
+        page=page[:200],
+        expires=int((now + LIFETIME).timestamp()),
+    )
+    value = signing.dumps(list(asdict(ticket).values()), salt=_SALT)
+    set_launch_cookie(response, _cookie_name(landing.reference), value, path=_session_path(landing.reference))
+
+
+def landing_url(landing: Landing) -> str:
+    """The page on which an accepted launch lands, below the path of its session."""
+    return _below(_session_path(landing.reference), "learning:assignment", landing.assignment_public_id)
+
+
+def set_launch_cookie(
+    response: HttpResponse, name: str, value: str, *, path: str, lifetime: timedelta | None = None
+) -> None:
+    """A cookie that survives in a frame of another site: partitioned, secure, SameSite=None (CHIPS).
+
+    Over plain http, which only a demo or a test on this machine uses, browsers take a Secure cookie on loopback
+    but other clients do not send it; those get a second one without attributes.
+    """
+    _add_cookie(response, name, value, path, lifetime, is_partitioned=True)
+    if not settings.PUBLIC_IS_HTTPS:
+        _add_cookie(response, name + "-http", value, path, lifetime, is_partitioned=False)
+
+
+def read_launch_cookie(request: HttpRequest, name: str) -> str | None:
+    value = request.COOKIES.get(name)
+    if value is None and not settings.PUBLIC_IS_HTTPS:
+        return request.COOKIES.get(name + "-http")
+    return value
+
+
+class PartitionedMorsel(Morsel[str]):
+    """`http.cookies` learns the Partitioned attribute only in Python 3.14."""
+
+    def OutputString(self, attrs: Sequence[str] | None = None) -> str:  # type: ignore[override]
+        return super().OutputString(None) + "; Partitioned"
+
+
+def _add_cookie(
+    response: HttpResponse, name: str, value: str, path: str, lifetime: timedelta | None, *, is_partitioned: bool
+) -> None:
+    morsel: Morsel[str] = PartitionedMorsel() if is_partitioned else Morsel()
+    morsel.set(name, value, value)
+    morsel["path"] = path
+    morsel["httponly"] = True
+    if lifetime is not None:
+        morsel["max-age"] = int(lifetime.total_seconds())
+        morsel["expires"] = http_date(timezone.now().timestamp() + lifetime.total_seconds())
+    if is_partitioned:
+        morsel["secure"] = True
+        morsel["samesite"] = "None"
+    # SimpleCookie would turn the Morsel into one of its own class.
+    dict.__setitem__(response.cookies, name, morsel)
 
 
 class LaunchSessionMiddleware:
+    """Recognises the pages of a launch by their path and hides the path from everything below.
+
+    `/at/<reference>` becomes part of the script prefix, so that every `{% url %}` of the page stays in its session.
+    """
+
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        return self.get_response(request)
+        if not request.path_info.startswith(_AT):
+            return self.get_response(request)
+        reference, _, rest = request.path_info[len(_AT) :].partition("/")
+        ticket = _read_ticket(request, reference)
+        # The sign-in session of the same browser has no say here, in either direction.
+        request.COOKIES.pop(settings.SESSION_COOKIE_NAME, None)
+        request.COOKIES.pop(settings.CSRF_COOKIE_NAME, None)
+        request.launch_ticket = ticket  # type: ignore[attr-defined]
+        request.path_info = "/" + rest
+        set_script_prefix(_session_path(reference))
+        response = self.get_response(request)
+        response._csp_replace = {"frame-ancestors": ["*"]}  # type: ignore[attr-defined]  # any LMS may frame a launch
+        response.headers.setdefault("Cache-Control", "no-store, private")
+        return response
 
 
 class LaunchCsrfMiddleware(CsrfViewMiddleware):
-    pass
+    """CSRF protection without a cookie of its own for launches: frames of other sites keep no ordinary cookies.
+
+    The secret is derived from the signed ticket, which only this browser has.
+    """
+
+    def _get_secret(self, request: HttpRequest) -> str | None:
+        ticket = ticket_of(request)
+        if ticket is None:
+            return super()._get_secret(request)  # type: ignore[misc, no-any-return]
+        return salted_hmac(_SALT + ".csrf", f"{ticket.reference}:{ticket.expires}").hexdigest()[:32]
+
+    def process_request(self, request: HttpRequest) -> None:
+        if ticket_of(request) is not None:
+            request.META["CSRF_COOKIE"] = self._get_secret(request)
+        else:
+            super().process_request(request)
+
+    def _set_csrf_cookie(self, request: HttpRequest, response: HttpResponse) -> None:
+        if ticket_of(request) is None:
+            super()._set_csrf_cookie(request, response)  # type: ignore[misc]
 
 
 class VisitorMiddleware:
+    """Finds out who is asking: the person of a launch, or the account that signed in - never both."""
+
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        account = request.user if request.user.is_authenticated else None
-        request.visitor = Visitor(account=account)  # type: ignore[attr-defined,arg-type]
+        if hasattr(request, "launch_ticket"):
+            request.user = AnonymousUser()
+            visitor = _visitor_of_ticket(request)
+            if visitor is None:
+                from courseway.lms.views import refuse  # the page lives with the launch views
+
+                return refuse(request, SessionEndedError())
+        elif request.path_info.startswith("/lti/"):
+            visitor = Visitor()
+        else:
+            visitor = Visitor(account=request.user if isinstance(request.user, Account) else None)
+        request.visitor = visitor  # type: ignore[attr-defined]
         return self.get_response(request)
+
+
+def ticket_of(request: HttpRequest) -> Ticket | None:
+    ticket = getattr(request, "launch_ticket", None)
+    return ticket if isinstance(ticket, Ticket) else None
+
+
+def _read_ticket(request: HttpRequest, reference: str) -> Ticket | None:
+    value = read_launch_cookie(request, _cookie_name(reference))
+    if not value:
+        return None
+    try:
+        ticket = Ticket(*signing.loads(value, salt=_SALT, fallback_keys=settings.SECRET_KEY_FALLBACKS))
+    except (signing.BadSignature, TypeError, ValueError):
+        return None
+    is_alive = ticket.expires > timezone.now().timestamp()
+    return ticket if is_alive and ticket.reference == reference else None
+
+
+def _visitor_of_ticket(request: HttpRequest) -> Visitor | None:
+    """One statement: the enrollment is active and the LMS's last word on the role is still the ticket's."""
+    ticket = ticket_of(request)
+    if ticket is None:
+        return None
+    still_so = ContextMembership.objects.filter(
+        context=ticket.context, person=ticket.person, role=ticket.role, active=True
+    )
+    enrollment = (
+        Enrollment.objects.select_related("person", "course")
+        .filter(course=ticket.course, person=ticket.person, active=True, course__lti_enabled=True)
+        .filter(person__context_memberships__in=still_so)
+        .first()
+    )
+    if enrollment is None:
+        return None
+    visit = LaunchVisit(
+        reference=ticket.reference,
+        organization_id=ticket.organization,
+        course_id=ticket.course,
+        context_id=ticket.context,
+        role=ticket.role,
+        covers_whole_course=enrollment.covers_whole_course,
+        assignment_public_id=ticket.assignment,
+        return_url=ticket.return_url,
+        page=ticket.page,
+    )
+    return Visitor(person=enrollment.person, launch=visit)
+
+
+def _cookie_name(reference: str) -> str:
+    return f"cw-{reference}"
+
+
+def _session_path(reference: str) -> str:
+    return f"{settings.PUBLIC_PATH}{_AT}{reference}/"
+
+
+def _below(prefix: str, name: str, *arguments: str) -> str:
+    before = get_script_prefix()
+    set_script_prefix(prefix)
+    try:
+        return reverse(name, args=arguments)
+    finally:
+        set_script_prefix(before)

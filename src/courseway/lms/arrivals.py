@@ -1,0 +1,436 @@
+"""A verified message becomes rows: the one file that turns the specification's words into ours.
+
+A person who returns with the same facts costs one statement (`repeat_arrival`); everything else goes the full way
+(`arrive`), in one transaction of upserts, so that any number of first launches at once make each row once.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from base64 import urlsafe_b64encode
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django.db import connection, transaction
+
+from courseway import secrets_box
+from courseway.courses.models import Enrollment, Role
+from courseway.lms.known import Known
+from courseway.lms.models import (
+    Arrival,
+    Context,
+    ContextMembership,
+    CourseContext,
+    Deployment,
+    LmsIdentity,
+    Platform,
+    Registration,
+    ResourceLink,
+)
+from courseway.lms.models import Launch as LaunchRow
+from courseway.lms.platforms import KnownPlatform
+from courseway.lms.resolve import Resolution
+from courseway.orgs.ids import new_id
+from courseway.orgs.models import Person
+from ltikit.errors import ReplayError, UnknownDeploymentError
+from ltikit.launch import Launch
+
+SEND_MODES = ("grade_release", "always", "changed")
+
+
+@dataclass(frozen=True, slots=True)
+class Landing:
+    """Where an accepted launch leads, and with whose rights."""
+
+    reference: str
+    organization_pk: int
+    person_pk: int
+    course_pk: int
+    context_pk: int
+    role: str
+    assignment_public_id: str
+
+
+def repeat_arrival(launch: Launch, platform: KnownPlatform, *, named_assignment: str, now: datetime) -> Landing | None:
+    """Logs the launch, guards against replay and finds the way, all in one statement.
+
+    None when anything is new: the person, the link, a fact, a setting, the platform's keys - or the nonce, which the
+    full way then finds out. Whatever may withdraw the right to land is in the statement, so a stale copy of the
+    platform in memory cannot let anybody in.
+    """
+    reference = new_id()
+    with connection.cursor() as cursor:
+        cursor.execute(
+            _REPEAT,
+            {
+                "reference": reference,
+                "at": connection.ops.adapt_datetimefield_value(now),
+                "replay_key": replay_key(platform.pk, launch.nonce),
+                "version": launch.version,
+                "context": launch.context.id if launch.context else "",
+                "config_version": platform.config_version,
+                "key": arrival_key(launch, platform.pk),
+                "fingerprint": fingerprint(launch, named_assignment),
+            },
+        )
+        row = cursor.fetchone()
+    if row is None:
+        return None
+    organization_pk, person_pk, course_pk, context_pk, role, landed_on = row
+    return Landing(reference, organization_pk, person_pk, course_pk, context_pk, role, landed_on.rpartition("/")[2])
+
+
+_REPEAT = """
+INSERT INTO lms_launch (reference, at, replay_key, organization_id, platform_id, version, lms_context_id, context_id,
+                        person_id, course_id, assignment_id, role, outcome, code, step, detail, rule, landed_on)
+SELECT %(reference)s, %(at)s, %(replay_key)s, p.organization_id, p.id, %(version)s, %(context)s, a.context_id,
+       a.person_id, a.course_id, a.assignment_id, a.role, 'ok', '', '', '', a.rule, 'assignment/' || s.public_id
+  FROM lms_arrival a
+  JOIN lms_platform p ON p.id = a.platform_id AND p.config_version = %(config_version)s AND p.revoked_at IS NULL
+  JOIN lms_resourcelink l ON l.id = a.resource_link_id AND l.assignment_id = a.assignment_id
+  JOIN lms_deployment d ON d.id = l.deployment_id AND d.approved
+  JOIN courses_course c ON c.id = a.course_id AND c.lti_enabled AND c.published AND c.archived_at IS NULL
+  JOIN courses_assignment s ON s.id = a.assignment_id AND s.published AND s.deleted_at IS NULL
+  JOIN courses_enrollment e ON e.course_id = a.course_id AND e.person_id = a.person_id AND e.active AND e.role = a.role
+  JOIN lms_contextmembership m ON m.context_id = a.context_id AND m.person_id = a.person_id AND m.active
+                              AND m.role = a.role
+ WHERE a.key = %(key)s AND a.fingerprint = %(fingerprint)s
+ON CONFLICT (replay_key) DO NOTHING
+RETURNING organization_id, person_id, course_id, context_id, role, landed_on
+"""
+
+
+def arrive(
+    launch: Launch,
+    platform: KnownPlatform,
+    known: Known,
+    resolution: Resolution,
+    *,
+    named_assignment: str,
+    now: datetime,
+) -> Landing:
+    """Stores person, context, link, roles and where they lead, and logs the launch; everything or nothing.
+
+    Raises ReplayError when the nonce was used before, UnknownDeploymentError when the deployment waits for approval
+    (it is then listed, and nothing else is stored).
+    """
+    deployment_pk = _find_deployment(launch, platform, known, now)
+    family = launch.platform.family[:60]
+    if family and family != platform.family:
+        Platform.objects.filter(pk=platform.pk).update(family=family)  # quirks are chosen by it
+    candidate = resolution.candidate
+    role = launch.role.value
+    with transaction.atomic():
+        context_pk = _store_context(launch, deployment_pk, now)
+        is_first = _connect_course(candidate.course_pk, context_pk, known, launch, resolution.rule, now)
+        link_pk = _store_link(launch, context_pk, deployment_pk, resolution, now)
+        identity_pk, person_pk = _store_person(launch, platform, known, now)
+        _store_roles(candidate.course_pk, context_pk, person_pk, role, known, covers=is_first, now=now)
+        _store_arrival(
+            launch,
+            platform,
+            resolution,
+            rows=(identity_pk, person_pk, link_pk, context_pk),
+            mark=fingerprint(launch, named_assignment),
+            now=now,
+        )
+        landing = Landing(
+            reference=new_id(),
+            organization_pk=platform.organization_id,
+            person_pk=person_pk,
+            course_pk=candidate.course_pk,
+            context_pk=context_pk,
+            role=role,
+            assignment_public_id=candidate.public_id,
+        )
+        _log_arrival(launch, platform, landing, resolution, now)
+    return landing
+
+
+def replay_key(platform_pk: int, nonce: str) -> str:
+    """Unique per platform and nonce; hashed, since a nonce may have any length and any characters."""
+    return _digest([platform_pk, nonce])
+
+
+def arrival_key(launch: Launch, platform_pk: int) -> str:
+    link = launch.resource_link.id if launch.resource_link else ""
+    return _digest([platform_pk, launch.person.user_id, launch.deployment_id, link])
+
+
+def fingerprint(launch: Launch, named_assignment: str) -> str:
+    """Everything of a launch that may change what is stored or where it leads. The page is not: it leads only."""
+    person, context, link = launch.person, launch.context, launch.resource_link
+    return _digest(
+        [
+            named_assignment,
+            launch.role.value,
+            [person.name, person.given_name, person.family_name, person.email, person.is_test_user],
+            context
+            and [context.id, context.title, context.label, context.offering_sourcedid, context.section_sourcedid],
+            link and [link.title],
+            launch.ags and [sorted(launch.ags.scopes), launch.ags.lineitems_url, launch.ags.lineitem_url],
+            launch.outcomes and [launch.outcomes.url, launch.outcomes.sourcedid],
+            launch.roster and launch.roster.url,
+            launch.platform.family,
+            launch.custom.get("send_grade", ""),
+        ]
+    )
+
+
+def _digest(value: Any) -> str:
+    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    return urlsafe_b64encode(hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest()).decode().rstrip("=")
+
+
+def _find_deployment(launch: Launch, platform: KnownPlatform, known: Known, now: datetime) -> int:
+    if known.deployment_pk is None:
+        is_approved = platform.deployment_policy != Registration.DeploymentPolicy.APPROVED
+        values = {
+            "platform_id": platform.pk,
+            "deployment_id": launch.deployment_id,
+            "approved": is_approved,
+            "created_at": now,
+        }
+        unique = ("platform_id", "deployment_id")
+        pk, approved = _upsert(Deployment, values, unique=unique, update=("deployment_id",), returning="id, approved")
+    else:
+        pk, approved = known.deployment_pk, known.is_deployment_approved
+    if not approved:
+        raise UnknownDeploymentError(f"deployment {launch.deployment_id!r} waits for approval")
+    return int(pk)
+
+
+def _store_context(launch: Launch, deployment_pk: int, now: datetime) -> int:
+    context, ags = launch.context, launch.ags
+    values: dict[str, Any] = {
+        "deployment_id": deployment_pk,
+        "context_id": context.id if context else "",
+        "title": context.title[:500] if context else "",
+        "label": context.label[:255] if context else "",
+        "offering_sourcedid": context.offering_sourcedid[:255] if context else "",
+        "section_sourcedid": context.section_sourcedid[:255] if context else "",
+        "lineitems_url": ags.lineitems_url if ags else "",
+        "ags_scopes": " ".join(sorted(ags.scopes)) if ags else "",
+        "roster_url": launch.roster.url if launch.roster else "",
+        "created_at": now,
+    }
+    # What this launch does not say stays as an earlier one said it (LTI-wide: titles may be left out at will).
+    update = [
+        name for name in values if values[name] and name not in ("deployment_id", "context_id", "created_at")
+    ] or ["context_id"]
+    (pk,) = _upsert(Context, values, unique=("deployment_id", "context_id"), update=update, returning="id")
+    return int(pk)
+
+
+def _connect_course(course_pk: int, context_pk: int, known: Known, launch: Launch, rule: str, now: datetime) -> bool:
+    """Notes that the context opens the course. True if it is the course's first one.
+
+    Launches outside any LMS course never are: whoever arrives there teaches no LMS course.
+    """
+    if known.is_course_connected:
+        return known.is_first_context
+    table = CourseContext._meta.db_table
+    # All names in the statement are our own; the values are parameters.
+    insert = f"""
+        INSERT INTO {table} (course_id, context_id, identity, rule, created_at, is_first)
+        SELECT %s, %s, '', %s, %s, {{first}} ON CONFLICT DO NOTHING RETURNING is_first
+    """
+    values = [course_pk, context_pk, rule, connection.ops.adapt_datetimefield_value(now)]
+    first = f"NOT EXISTS (SELECT 1 FROM {table} WHERE course_id = %s AND is_first)"  # noqa: S608
+    with connection.cursor() as cursor:
+        if launch.context is None:
+            cursor.execute(insert.format(first="false"), values)
+            return False
+        cursor.execute(insert.format(first=first), [*values, course_pk])
+        row = cursor.fetchone()
+        if row is None:
+            # Another launch was quicker, with this context or with another one that became the first.
+            cursor.execute(insert.format(first="false"), values)
+            cursor.execute(f"SELECT is_first FROM {table} WHERE course_id = %s AND context_id = %s", values[:2])  # noqa: S608
+            row = cursor.fetchone()
+    return bool(row[0])
+
+
+def _store_link(launch: Launch, context_pk: int, deployment_pk: int, resolution: Resolution, now: datetime) -> int:
+    link = launch.resource_link
+    assert link is not None  # noqa: S101 - a resource link launch always has one (ltikit)
+    send_grade = launch.custom.get("send_grade", "").lower()
+    values: dict[str, Any] = {
+        "context_id": context_pk,
+        "deployment_id": deployment_pk,
+        "resource_link_id": link.id,
+        "title": link.title[:500],
+        "assignment_id": resolution.candidate.assignment_pk,
+        "rule": resolution.rule,
+        "send_grade": send_grade if send_grade in SEND_MODES else SEND_MODES[0],
+        "lineitem_url": launch.ags.lineitem_url if launch.ags else "",
+        "created_at": now,
+    }
+    update = ["context_id", "assignment_id", "rule", "send_grade"]
+    update += [name for name in ("title", "lineitem_url") if values[name]]
+    (pk,) = _upsert(ResourceLink, values, unique=("deployment_id", "resource_link_id"), update=update, returning="id")
+    return int(pk)
+
+
+def _store_person(launch: Launch, platform: KnownPlatform, known: Known, now: datetime) -> tuple[int, int]:
+    """The person behind the LMS identity. Names and e-mail follow the LMS (C3) and prove nothing (C1)."""
+    sent = launch.person
+    name = (sent.name or " ".join(filter(None, (sent.given_name, sent.family_name))))[:255]
+    email = sent.email[:255]
+    if known.identity_pk is not None and known.person_pk is not None:
+        kept_name, kept_email, was_test_user = known.identity_facts
+        name, email = name or kept_name, email or kept_email
+        if (name, email, sent.is_test_user) != (kept_name, kept_email, was_test_user):
+            LmsIdentity.objects.filter(pk=known.identity_pk).update(
+                name=name, email=email, is_test_user=sent.is_test_user
+            )
+            # A joined account keeps the name it has here.
+            Person.objects.filter(pk=known.person_pk, account=None).update(name=name, email=email)
+        return known.identity_pk, known.person_pk
+    person = Person.objects.create(organization_id=platform.organization_id, name=name, email=email, created_at=now)
+    values = {
+        "platform_id": platform.pk,
+        "lms_user_id": sent.user_id,
+        "person_id": person.pk,
+        "name": name,
+        "email": email,
+        "is_test_user": sent.is_test_user,
+        "created_at": now,
+    }
+    identity_pk, person_pk = _upsert(
+        LmsIdentity,
+        values,
+        unique=("platform_id", "lms_user_id"),
+        update=("name", "email"),
+        returning="id, person_id",
+    )
+    if person_pk != person.pk:  # another first launch of the same person was quicker
+        person.delete()
+    return int(identity_pk), int(person_pk)
+
+
+def _store_roles(
+    course_pk: int, context_pk: int, person_pk: int, role: str, known: Known, *, covers: bool, now: datetime
+) -> None:
+    """Roles are overwritten, never added up: whoever is no longer an instructor there is none here either."""
+    if known.membership_role != role:
+        _upsert(
+            ContextMembership,
+            {"context_id": context_pk, "person_id": person_pk, "role": role, "active": True},
+            unique=("context_id", "person_id"),
+            update=("role", "active"),
+            returning="id",
+        )
+    covers = covers and role == Role.TEACHER
+    if known.enrollment_role != role or (covers and not known.enrollment_covers_course):
+        _upsert(
+            Enrollment,
+            {
+                "course_id": course_pk,
+                "person_id": person_pk,
+                "role": role,
+                "active": True,
+                "covers_whole_course": covers,
+                "created_at": now,
+            },
+            unique=("course_id", "person_id"),
+            # A right over the whole course, once given by an owner, is not lost by a launch from another context.
+            update=("role", "active", *(("covers_whole_course",) if covers else ())),
+            returning="id",
+        )
+
+
+def _store_arrival(
+    launch: Launch,
+    platform: KnownPlatform,
+    resolution: Resolution,
+    *,
+    rows: tuple[int, int, int, int],
+    mark: str,
+    now: datetime,
+) -> None:
+    identity_pk, person_pk, link_pk, context_pk = rows
+    key = arrival_key(launch, platform.pk)
+    outcomes = launch.outcomes
+    values: dict[str, Any] = {
+        "key": key,
+        "fingerprint": mark,
+        "platform_id": platform.pk,
+        "identity_id": identity_pk,
+        "person_id": person_pk,
+        "resource_link_id": link_pk,
+        "context_id": context_pk,
+        "course_id": resolution.candidate.course_pk,
+        "assignment_id": resolution.candidate.assignment_pk,
+        "role": launch.role.value,
+        "rule": resolution.rule,
+        "outcome_url": outcomes.url if outcomes else "",
+        "result_sourcedid_encrypted": secrets_box.lock(outcomes.sourcedid, place=sourcedid_place(key))
+        if outcomes and outcomes.sourcedid
+        else "",
+        "arrived_at": now,
+    }
+    update = [name for name in values if name != "key"]
+    if not (outcomes and outcomes.sourcedid):
+        # A later launch without a sourcedid (a preview, a module page) does not take the known one away (B13).
+        update = [name for name in update if name not in ("outcome_url", "result_sourcedid_encrypted")]
+    _upsert(Arrival, values, unique=("key",), update=update, returning="id")
+
+
+def sourcedid_place(key: str) -> str:
+    """The place that an arrival's sourcedid is locked to (`secrets_box`)."""
+    return f"arrival:{key}"
+
+
+def _log_arrival(
+    launch: Launch, platform: KnownPlatform, landing: Landing, resolution: Resolution, now: datetime
+) -> None:
+    values: dict[str, Any] = {
+        "reference": landing.reference,
+        "at": now,
+        "replay_key": replay_key(platform.pk, launch.nonce),
+        "organization_id": platform.organization_id,
+        "platform_id": platform.pk,
+        "version": launch.version,
+        "lms_context_id": launch.context.id if launch.context else "",
+        "context_id": landing.context_pk,
+        "person_id": landing.person_pk,
+        "course_id": landing.course_pk,
+        "assignment_id": resolution.candidate.assignment_pk,
+        "role": landing.role,
+        "outcome": LaunchRow.Outcome.OK.value,
+        "code": "",
+        "step": "",
+        "detail": "",
+        "rule": resolution.rule,
+        "landed_on": f"assignment/{landing.assignment_public_id}",
+    }
+    if not _upsert(LaunchRow, values, unique=("replay_key",), update=(), returning="id"):
+        raise ReplayError
+
+
+def _upsert(
+    model: type[Any], values: Mapping[str, Any], *, unique: Sequence[str], update: Sequence[str], returning: str
+) -> tuple[Any, ...]:
+    """INSERT … ON CONFLICT, the same on both databases. Without `update` a conflict does nothing and returns ().
+
+    All names come from this file; values are parameters.
+    """
+    columns = ", ".join(values)
+    marks = ", ".join(["%s"] * len(values))
+    changes = ", ".join(f"{name} = excluded.{name}" for name in update)
+    action = f"DO UPDATE SET {changes}" if update else "DO NOTHING"
+    statement = (
+        f"INSERT INTO {model._meta.db_table} ({columns}) VALUES ({marks}) "  # noqa: S608
+        f"ON CONFLICT ({', '.join(unique)}) {action} RETURNING {returning}"
+    )
+    parameters = [
+        connection.ops.adapt_datetimefield_value(value) if isinstance(value, datetime) else value
+        for value in values.values()
+    ]
+    with connection.cursor() as cursor:
+        cursor.execute(statement, parameters)
+        return tuple(cursor.fetchone() or ())

@@ -1,0 +1,111 @@
+"""What is known already about a message's platform, context, link, person and assignment: one statement."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.db import connection
+
+from courseway.lms.resolve import Candidate
+from ltikit.launch import Launch
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """Rows that exist; None or empty where nothing is known yet. Read before a transaction, so only a first guess:
+    every write that follows is an upsert."""
+
+    config_version: int
+    is_revoked: bool
+    deployment_pk: int | None
+    is_deployment_approved: bool
+    context_pk: int | None
+    link_pk: int | None
+    link_assignment_pk: int | None
+    identity_pk: int | None
+    person_pk: int | None
+    identity_facts: tuple[str, str, bool]
+    is_course_connected: bool
+    is_first_context: bool
+    membership_role: str
+    enrollment_role: str
+    enrollment_covers_course: bool
+    candidate: Candidate | None
+
+
+_QUERY = """
+SELECT p.config_version, p.revoked_at, d.id, d.approved, x.id, l.id, l.assignment_id,
+       i.id, i.person_id, i.name, i.email, i.is_test_user,
+       cc.id, cc.is_first,
+       CASE WHEN m.active THEN m.role ELSE '' END, CASE WHEN e.active THEN e.role ELSE '' END, e.covers_whole_course,
+       a.id, a.public_id, a.course_id, c.organization_id, a.published, c.published, c.lti_enabled,
+       a.deleted_at, c.archived_at
+  FROM lms_platform p
+  LEFT JOIN lms_deployment d ON d.platform_id = p.id AND d.deployment_id = %(deployment)s
+  LEFT JOIN lms_context x ON x.deployment_id = d.id AND x.context_id = %(context)s
+  LEFT JOIN lms_resourcelink l ON l.deployment_id = d.id AND l.resource_link_id = %(link)s
+  LEFT JOIN lms_lmsidentity i ON i.platform_id = p.id AND i.lms_user_id = %(user)s
+  LEFT JOIN courses_assignment a ON {assignment}
+  LEFT JOIN courses_course c ON c.id = a.course_id
+  LEFT JOIN lms_coursecontext cc ON cc.course_id = c.id AND cc.context_id = x.id
+  LEFT JOIN lms_contextmembership m ON m.context_id = x.id AND m.person_id = i.person_id
+  LEFT JOIN courses_enrollment e ON e.course_id = c.id AND e.person_id = i.person_id
+ WHERE p.id = %(platform)s
+"""
+_QUERY_NAMED = _QUERY.format(assignment="a.public_id = %(assignment)s")
+_QUERY_LINKED = _QUERY.format(assignment="a.id = l.assignment_id")
+
+
+def read_known(launch: Launch, platform_pk: int, named_assignment: str) -> Known | None:
+    """None only if the platform itself is gone."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            _QUERY_NAMED if named_assignment else _QUERY_LINKED,
+            {
+                "platform": platform_pk,
+                "deployment": launch.deployment_id,
+                "context": launch.context.id if launch.context else "",
+                "link": launch.resource_link.id if launch.resource_link else "",
+                "user": launch.person.user_id or "",
+                "assignment": named_assignment,
+            },
+        )
+        row = cursor.fetchone()
+    if row is None:
+        return None
+    assignment: tuple[int, str, int, int, bool, bool, bool, datetime | None, datetime | None] = row[17:26]
+    return Known(
+        config_version=row[0],
+        is_revoked=row[1] is not None,
+        deployment_pk=row[2],
+        is_deployment_approved=bool(row[3]),
+        context_pk=row[4],
+        link_pk=row[5],
+        link_assignment_pk=row[6],
+        identity_pk=row[7],
+        person_pk=row[8],
+        identity_facts=(row[9] or "", row[10] or "", bool(row[11])),
+        is_course_connected=row[12] is not None,
+        is_first_context=bool(row[13]),
+        membership_role=row[14] or "",
+        enrollment_role=row[15] or "",
+        enrollment_covers_course=bool(row[16]),
+        candidate=_read_candidate(assignment) if assignment[0] is not None else None,
+    )
+
+
+def _read_candidate(
+    row: tuple[int, str, int, int, bool, bool, bool, datetime | None, datetime | None],
+) -> Candidate:
+    return Candidate(
+        assignment_pk=row[0],
+        public_id=row[1],
+        course_pk=row[2],
+        organization_pk=row[3],
+        is_published=bool(row[4]),
+        is_course_published=bool(row[5]),
+        is_lti_enabled=bool(row[6]),
+        deleted_at=row[7],
+        archived_at=row[8],
+    )

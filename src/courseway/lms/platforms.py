@@ -1,0 +1,150 @@
+"""Platforms as the launch path needs them, kept in memory.
+
+A copy may be stale, and that is safe: a launch is only accepted by a statement that compares `config_version`
+(`arrivals.repeat_arrival`), or after a fresh read. A refusal is only given after a fresh read too.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+
+from courseway.lms.keys import reveal_secret
+from courseway.lms.models import ConsumerKey, Platform, Registration
+from ltikit.v13.keys import Keyset
+
+MAX_AGE_SECONDS = 60.0
+MAX_KEPT = 5000
+
+
+@dataclass(frozen=True, slots=True)
+class KnownPlatform:
+    """One platform with what verifies its messages. `deployment_policy` and the addresses are empty for LTI 1.1."""
+
+    pk: int
+    organization_id: int
+    version: str
+    config_version: int
+    is_revoked: bool
+    name: str = ""
+    family: str = ""
+    consumer_key: str = ""
+    secret: str = field(default="", repr=False)
+    issuer: str = ""
+    client_id: str = ""
+    authentication_url: str = ""
+    keyset_url: str = ""
+    deployment_policy: str = ""
+    keyset: Keyset | None = field(default=None, repr=False, compare=False)
+    keyset_read_at: float = 0.0
+    keyset_expires_at: float = 0.0
+    loaded_at: float = field(default=0.0, compare=False)
+
+
+_by_key: dict[str, KnownPlatform] = {}
+_by_registration: dict[tuple[str, str], KnownPlatform] = {}
+_by_pk: dict[int, KnownPlatform] = {}
+
+
+def find_by_consumer_key(key: str, *, is_fresh: bool) -> KnownPlatform | None:
+    """The LTI 1.1 platform of a consumer key. `is_fresh` reads the database whatever is in memory."""
+    if not is_fresh and (known := _still_good(_by_key.get(key))):
+        return known
+    row = ConsumerKey.objects.select_related("platform").filter(key=key).first()
+    return _keep(_from_consumer_key(row)) if row else None
+
+
+def find_by_issuer(issuer: str, client_id: str, *, is_fresh: bool) -> KnownPlatform | None:
+    """The LTI 1.3 platform of a login request.
+
+    Without a client id only if the issuer has a single registration here (old Canvas sends none).
+    """
+    if not is_fresh and (known := _still_good(_by_registration.get((issuer, client_id)))):
+        return known
+    rows = Registration.objects.select_related("platform").filter(issuer=issuer, platform__revoked_at=None)
+    found = list(rows.filter(client_id=client_id) if client_id else rows[:2])
+    if len(found) != 1:
+        return None
+    known = _keep(_from_registration(found[0]))
+    _by_registration[(issuer, client_id)] = known
+    return known
+
+
+def find_by_pk(pk: int, *, is_fresh: bool) -> KnownPlatform | None:
+    if not is_fresh and (known := _still_good(_by_pk.get(pk))):
+        return known
+    platform = Platform.objects.select_related("registration", "consumer_key").filter(pk=pk).first()
+    if platform is None:
+        return None
+    if platform.version == Platform.Version.V13:
+        platform.registration.platform = platform
+        return _keep(_from_registration(platform.registration))
+    platform.consumer_key.platform = platform
+    return _keep(_from_consumer_key(platform.consumer_key))
+
+
+def forget(pk: int) -> None:
+    """Drops the copy in this process, so that the next launch reads the platform anew."""
+    known = _by_pk.pop(pk, None)
+    if known is not None:
+        _by_key.pop(known.consumer_key, None)
+        for names in [names for names, other in _by_registration.items() if other.pk == pk]:
+            del _by_registration[names]
+
+
+def forget_all() -> None:
+    for kept in (_by_key, _by_registration, _by_pk):
+        kept.clear()
+
+
+def _still_good(known: KnownPlatform | None) -> KnownPlatform | None:
+    return known if known is not None and time.monotonic() - known.loaded_at < MAX_AGE_SECONDS else None
+
+
+def _keep(known: KnownPlatform) -> KnownPlatform:
+    if len(_by_pk) > MAX_KEPT:
+        forget_all()
+    _by_pk[known.pk] = known
+    if known.consumer_key:
+        _by_key[known.consumer_key] = known
+    else:
+        _by_registration[(known.issuer, known.client_id)] = known
+    return known
+
+
+def _from_consumer_key(row: ConsumerKey) -> KnownPlatform:
+    platform = row.platform
+    return KnownPlatform(
+        pk=platform.pk,
+        organization_id=platform.organization_id,
+        version=platform.version,
+        config_version=platform.config_version,
+        is_revoked=platform.revoked_at is not None,
+        name=platform.name,
+        family=platform.family,
+        consumer_key=row.key,
+        secret=reveal_secret(row),
+        loaded_at=time.monotonic(),
+    )
+
+
+def _from_registration(row: Registration) -> KnownPlatform:
+    platform = row.platform
+    return KnownPlatform(
+        pk=platform.pk,
+        organization_id=platform.organization_id,
+        version=platform.version,
+        config_version=platform.config_version,
+        is_revoked=platform.revoked_at is not None,
+        name=platform.name,
+        family=platform.family,
+        issuer=row.issuer,
+        client_id=row.client_id,
+        authentication_url=row.authentication_url,
+        keyset_url=row.keyset_url,
+        deployment_policy=row.deployment_policy,
+        keyset=Keyset.from_json(row.keyset) if row.keyset else None,
+        keyset_read_at=row.keyset_read_at.timestamp() if row.keyset_read_at else 0.0,
+        keyset_expires_at=row.keyset_expires_at.timestamp() if row.keyset_expires_at else 0.0,
+        loaded_at=time.monotonic(),
+    )

@@ -1,0 +1,68 @@
+"""Why a launch whose signature was good still cannot be opened. The errors of the message itself are ltikit's."""
+
+from __future__ import annotations
+
+from ltikit.errors import LtiError
+
+
+class LaunchMethodError(LtiError):
+    code = "not_a_launch"
+    status = 405
+    hint = "This address is opened by an LMS, not typed into a browser. Open the link in your LMS course."
+
+
+class MissingUserError(LtiError):
+    code = "missing_user"
+    hint = "The LMS did not say who opened the link. Its privacy settings must send the user's id."
+
+
+class ForeignTargetError(LtiError):
+    code = "foreign_target"
+    status = 403
+    hint = "The link points to another site. Copy the LTI integration URL of the assignment again."
+
+
+class UnknownTargetError(LtiError):
+    """Never existed, or belongs to another organization: the answer does not tell which."""
+
+    code = "unknown_target"
+    status = 404
+    hint = "There is no such assignment. Copy the LTI integration URL again from the course."
+
+
+class DeletedTargetError(LtiError):
+    code = "deleted_target"
+    status = 410
+    hint = "This assignment was deleted. Remove the link from the LMS, or point it to another assignment."
+
+
+class NotPublishedError(LtiError):
+    code = "not_published"
+    status = 403
+    hint = "This assignment is not published yet. A teacher can publish it on the course's overview."
+
+
+class LtiDisabledError(LtiError):
+    code = "lti_disabled"
+    status = 403
+    hint = "LTI is switched off for this course. A teacher can switch it on: the course's LTI/LMS tab, Enable LTI."
+
+
+class CourseArchivedError(LtiError):
+    code = "course_archived"
+    status = 403
+    hint = "This course is archived and cannot be opened from the LMS any more."
+
+
+class NotOfferedError(LtiError):
+    code = "not_offered"
+    status = 403
+    hint = "This kind of link is not switched on. Use the LTI integration URL of an assignment."
+
+
+class SessionEndedError(LtiError):
+    """The cookie of a launch's session is missing, expired, or no longer what the LMS says."""
+
+    code = "session_ended"
+    status = 401
+    hint = "Your visit from the LMS is over, or the browser keeps no cookies here. Open the link in the LMS again."

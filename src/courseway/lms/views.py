@@ -1,0 +1,255 @@
+"""The addresses of LTI: login, launch, keyset. A launch ends on a page, with a notice, or refused with a reason."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from django.conf import settings
+from django.db import IntegrityError, transaction
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import render
+from django.utils import timezone
+from django.views.decorators.csrf import csrf_exempt
+from django.views.decorators.http import require_safe
+
+from courseway.courses.models import Assignment
+from courseway.lms import platforms, tool_keys
+from courseway.lms.addresses import redirect_url
+from courseway.lms.arrivals import Landing, arrive, repeat_arrival, replay_key
+from courseway.lms.known import read_known
+from courseway.lms.models import Launch as LaunchRow
+from courseway.lms.platforms import KnownPlatform
+from courseway.lms.refusals import ForeignTargetError, LaunchMethodError, MissingUserError, NotOfferedError
+from courseway.lms.resolve import name_assignment, resolve
+from courseway.lms.sessions import landing_url, open_session, set_launch_cookie
+from courseway.lms.targets import Kind, Target, read_target
+from courseway.lms.verification import Trail, begin_login, public_url_of, verify_v11, verify_v13
+from courseway.orgs.ids import new_id
+from courseway.orgs.models import Organization
+from ltikit.errors import LtiError, MalformedMessageError, ReplayError, UnknownPlatformError
+from ltikit.launch import Launch, Message, Role
+from ltikit.returns import build_return_url
+from ltikit.v11.launch import MAX_BODY, parse_form
+from ltikit.v13 import login as v13_login
+
+LOGIN_LIFETIME = timedelta(minutes=10)
+
+
+@csrf_exempt
+def login(request: HttpRequest) -> HttpResponse:
+    """Third-party initiated login (Security Framework 1.0 §5.1.1), by GET or POST. Costs no statement."""
+    now = timezone.now()
+    trail = Trail(step="login", version="1.3")
+    try:
+        if request.method not in ("GET", "POST"):
+            raise LaunchMethodError
+        parameters = request.POST if request.method == "POST" else request.GET
+        request_to_login = v13_login.parse_login(
+            [(name, value) for name, values in parameters.lists() for value in values]
+        )
+        platform = _find_registration(request_to_login)
+        trail.platform = platform
+        if platform is None or platform.is_revoked:
+            raise UnknownPlatformError("no registration of this issuer and client id")
+        cookie, browser_secret, state, nonce = begin_login(request_to_login, platform, now=now)
+        url = v13_login.build_authentication_url(
+            request_to_login,
+            authentication_url=platform.authentication_url,
+            client_id=platform.client_id,
+            redirect_uri=redirect_url(),
+            state=state,
+            nonce=nonce,
+        )
+    except LtiError as error:
+        return refuse(request, error, trail=trail, now=now)
+    response = HttpResponseRedirect(url)
+    response.headers["Cache-Control"] = "no-store"
+    set_launch_cookie(response, cookie, browser_secret, path=f"{settings.PUBLIC_PATH}/lti/", lifetime=LOGIN_LIFETIME)
+    return response
+
+
+@csrf_exempt
+def launch(request: HttpRequest, **named: str) -> HttpResponse:
+    """A launch of either version, at /lti/launch or at the address of what it opens."""
+    now = timezone.now()
+    trail = Trail()
+    try:
+        try:
+            return _launch(request, trail, now)
+        except _StaleKeysError:
+            return _launch(request, trail, now)
+    except LtiError as error:
+        return refuse(request, error, trail=trail, now=now)
+
+
+class _StaleKeysError(LtiError):
+    """Verified with keys that are not the platform's newest: to be verified once more. Seen only in a tight race."""
+
+    code = "stale_keys"
+    hint = "The keys of the LMS were changed at this moment. Open the link again."
+
+
+def _launch(request: HttpRequest, trail: Trail, now: datetime) -> HttpResponse:
+    if request.method != "POST":
+        raise LaunchMethodError
+    form = _read_form(request)
+    names = {name for name, _ in form}
+    if names & {"id_token", "state"}:
+        message = verify_v13(request, form, trail, now=now)
+        trail.step = "target"
+        # The claim counts, not the address: platforms post every LTI 1.3 launch to one redirect URI.
+        target = read_target(message.target_link_uri) if message.target_link_uri else Target(Kind.ANY)
+    else:
+        message = verify_v11(request, form, trail, now=now)
+        trail.step = "target"
+        target = read_target(public_url_of(request))
+    if target is None:
+        raise ForeignTargetError("the target is not an address of this installation")
+    if message.message is not Message.RESOURCE_LINK:
+        raise NotOfferedError(message.message.value)
+    if not message.person.user_id:
+        raise MissingUserError
+    platform = trail.platform
+    assert platform is not None  # noqa: S101 - nothing is verified without one
+    landing = _land(message, platform, target, trail, now)
+    if landing is None:
+        return _ask(request, message, platform, trail, now)
+    response = HttpResponseRedirect(landing_url(landing))
+    response.status_code = 303
+    response.headers["Cache-Control"] = "no-store"
+    open_session(response, landing, return_url=message.return_url, page=message.custom.get("page", ""), now=now)
+    return response
+
+
+def _land(message: Launch, platform: KnownPlatform, target: Target, trail: Trail, now: datetime) -> Landing | None:
+    """Where the launch leads; None when somebody has to choose first."""
+    named_assignment, _ = name_assignment(message, target)
+    trail.step = "arrive"
+    if target.kind in (Kind.ANY, Kind.ASSIGNMENT, Kind.LINK):
+        landing = repeat_arrival(message, platform, named_assignment=named_assignment, now=now)
+        if landing is not None:
+            return landing
+    known = read_known(message, platform.pk, named_assignment)
+    if known is None or known.is_revoked:
+        raise UnknownPlatformError("the platform was revoked")
+    if known.config_version != platform.config_version:
+        platforms.forget(platform.pk)
+        raise _StaleKeysError
+    trail.step = "resolve"
+    resolution = resolve(
+        message,
+        target,
+        candidate=known.candidate,
+        organization_pk=platform.organization_id,
+        is_link_known=known.link_assignment_pk is not None,
+    )
+    if resolution is None:
+        return None
+    trail.step = "arrive"
+    return arrive(message, platform, known, resolution, named_assignment=named_assignment, now=now)
+
+
+def _ask(request: HttpRequest, message: Launch, platform: KnownPlatform, trail: Trail, now: datetime) -> HttpResponse:
+    """No rule says where this link leads: the teacher is told how to connect it, a student whom to ask."""
+    row = LaunchRow(
+        at=now,
+        replay_key=replay_key(platform.pk, message.nonce),
+        organization_id=platform.organization_id,
+        platform_id=platform.pk,
+        version=message.version,
+        lms_context_id=(message.context.id if message.context else "")[:255],
+        role=message.role.value,
+        outcome=LaunchRow.Outcome.WAITING,
+        code="link_not_connected",
+        step="resolve",
+    )
+    try:
+        with transaction.atomic():
+            row.save(force_insert=True)
+    except IntegrityError:
+        raise ReplayError from None
+    context = {
+        "reference": row.reference,
+        "is_teacher": message.role is Role.TEACHER,
+        "link_title": message.resource_link.title if message.resource_link else "",
+        "return_url": build_return_url(message.return_url),
+    }
+    return _framed(render(request, "lms/waiting.html", context))
+
+
+def refuse(
+    request: HttpRequest, error: LtiError, *, trail: Trail | None = None, now: datetime | None = None
+) -> HttpResponse:
+    """The page of a refused launch, and its row in the launch log. Never a redirect, never a stack trace."""
+    trail = trail or Trail(step="session")
+    reference = new_id()
+    message = trail.launch
+    if trail.step != "session":
+        LaunchRow.objects.create(
+            reference=reference,
+            at=now or timezone.now(),
+            organization_id=_organization_of(request, trail),
+            platform_id=trail.platform.pk if trail.platform else None,
+            version=trail.version,
+            lms_context_id=(message.context.id if message and message.context else trail.unverified_context_id).replace(
+                "\0", ""
+            )[:255],
+            role=message.role.value if message else "",
+            outcome=LaunchRow.Outcome.REFUSED,
+            code=error.code,
+            step=trail.step,
+            detail=error.detail.replace("\0", "")[:1000],
+        )
+    # The way back is believed only from a message whose signature was good.
+    return_url = message.return_url if message else error.return_url
+    context = {
+        "code": error.code,
+        "hint": error.hint,
+        "detail": error.detail,
+        "reference": reference,
+        "step": trail.step,
+        "platform_name": trail.platform.name if trail.platform and message else "",
+        "return_url": build_return_url(return_url, error_message=f"{error.hint} ({reference})") if return_url else "",
+        "is_student": message is not None and message.role is not Role.TEACHER,
+    }
+    return _framed(render(request, "lms/refused.html", context, status=error.status))
+
+
+@require_safe
+def keys(request: HttpRequest) -> HttpResponse:
+    """Our keyset (RFC 7517), which platforms read to verify what we sign."""
+    response = HttpResponse(tool_keys.published_keyset(), content_type="application/json")
+    response.headers["Cache-Control"] = "public, max-age=3600"
+    return response
+
+
+def _framed(response: HttpResponse) -> HttpResponse:
+    """LMSs show launches in frames; whatever they show must be readable there too."""
+    response._csp_replace = {"frame-ancestors": ["*"]}  # type: ignore[attr-defined]
+    response.headers["Cache-Control"] = "no-store"
+    return response
+
+
+def _read_form(request: HttpRequest) -> list[tuple[str, str]]:
+    if request.content_type != "application/x-www-form-urlencoded":
+        raise MalformedMessageError("the message is not a form (application/x-www-form-urlencoded)")
+    if int(request.META.get("CONTENT_LENGTH") or 0) > MAX_BODY:
+        raise MalformedMessageError("the form is too large")
+    return parse_form(request.body)
+
+
+def _find_registration(login: v13_login.LoginRequest) -> KnownPlatform | None:
+    return platforms.find_by_issuer(login.issuer, login.client_id, is_fresh=False)
+
+
+def _organization_of(request: HttpRequest, trail: Trail) -> int | None:
+    """Whose launch log shows a refusal: the platform's, else the target's, else the only organization's there is."""
+    if trail.platform is not None:
+        return trail.platform.organization_id
+    target = read_target(public_url_of(request))
+    if target is not None and target.kind is Kind.ASSIGNMENT:
+        found = Assignment.objects.filter(public_id=target.id).values_list("course__organization_id", flat=True).first()
+        if found is not None:
+            return found
+    organizations = list(Organization.objects.values_list("pk", flat=True)[:2])
+    return organizations[0] if len(organizations) == 1 else None
