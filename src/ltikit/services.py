@@ -61,7 +61,8 @@ def raise_for_status(response: Response, *, detail: str = "") -> None:
 def refuse_status(response: Response, *, detail: str = "") -> NoReturn:
     """Raise the `ServiceError` that fits an answer whose status means failure.
 
-    `detail` replaces the platform's own words, for callers that know how to read the body.
+    `detail` stands in the error instead of the platform's own words, for callers that read the body
+    themselves; both count for the kind of failure.
     `platform_status` and `retry_after` are set on the error.
 
     401 `ServiceUnauthorizedError`; 403 `ServiceForbiddenError`, or `ServiceRateLimitedError` when its words
@@ -70,9 +71,9 @@ def refuse_status(response: Response, *, detail: str = "") -> NoReturn:
     `ServiceRejectedError`. In a 400, 403, 404 or 422, words that say that this person cannot be graded
     there make it `PersonNotGradableError`, and words about an unpublished assignment `NotPublishedError`.
     """
-    words = detail or read_words(response)
-    text = f"HTTP {response.status}: {words}" if words else f"HTTP {response.status}"
-    raise _choose_error(response.status, words)(
+    words = read_words(response)
+    text = f"HTTP {response.status}: {detail or words}" if detail or words else f"HTTP {response.status}"
+    raise _choose_error(response.status, f"{detail} {words}")(
         text, platform_status=response.status, retry_after=read_retry_after(response)
     )
 

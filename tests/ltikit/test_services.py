@@ -89,6 +89,12 @@ def test_the_callers_words_are_preferred() -> None:
         raise_for_status(Response(400, {}, b"{}"), detail="not enrolled")
 
 
+def test_the_bodys_words_count_beside_the_callers() -> None:
+    """A caller's own detail does not hide that the answer spoke of a rate limit."""
+    with pytest.raises(ServiceRateLimitedError, match=r"^HTTP 403: no keyset$"):
+        raise_for_status(Response(403, {}, b"Rate Limit Exceeded"), detail="no keyset")
+
+
 SENT = {"date": "Sun, 06 Nov 1994 08:49:37 GMT"}
 
 

@@ -49,6 +49,7 @@ _MESSAGES = MappingProxyType(
 )
 _BAD_ESCAPE = re.compile(rb"%(?![0-9A-Fa-f]{2})")
 _ESCAPE = re.compile(r"%[0-9A-Fa-f]{2}")
+_ENCODED_ADDRESS = re.compile(r"[a-z][a-z0-9+.\-]*%3a", re.IGNORECASE)
 
 
 def parse_form(body: bytes) -> list[tuple[str, str]]:
@@ -243,10 +244,12 @@ def _build_launch(
 def _read_custom(form: Pairs, url: str) -> dict[str, tuple[str, ...]]:
     """Custom parameters of the form and of the launch URL, which is signed as well.
 
-    Canvas drops the custom parameters of a Content-Item (canvas-lms#1025), so links carry them in the URL too.
+    Canvas drops the custom parameters of a Content-Item (canvas-lms#1025), so links carry them in the URL too;
+    its SpeedGrader encodes the query once too often (canvas-lms#1486), which shows where a value is an address.
     """
+    query = [(name, unquote(value) if _ENCODED_ADDRESS.match(value) else value) for name, value in read_query(url)]
     return normalise_parameters(
-        (name, value) for name, value in [*form, *read_query(url)] if name.lower().startswith(("custom_", "codio_"))
+        (name, value) for name, value in [*form, *query] if name.lower().startswith(("custom_", "codio_"))
     )
 
 

@@ -133,12 +133,15 @@ def compute_signature(base_string: str, *, secret: str, method: str) -> str:
 def read_query(url: str) -> list[tuple[str, str]]:
     """The decoded query of a URL; empty values and repeated names are kept.
 
-    Raises `MalformedMessageError` if the URL cannot be taken apart or its query is not UTF-8.
+    Raises `MalformedMessageError` if the URL cannot be taken apart or its query is not UTF-8 or holds NUL.
     """
     try:
-        return parse_qsl(urlsplit(url).query, keep_blank_values=True, errors="strict", max_num_fields=256)
+        query = parse_qsl(urlsplit(url).query, keep_blank_values=True, errors="strict", max_num_fields=256)
     except ValueError as error:
         raise MalformedMessageError("the query of the launch address cannot be read") from error
+    if any("\0" in name or "\0" in value for name, value in query):
+        raise MalformedMessageError("the query of the launch address holds a NUL character")
+    return query
 
 
 def _fits(signature: str, parameters: Pairs, *, url: str, secret: str, method: str) -> bool:

@@ -52,7 +52,7 @@ STUDENT_LAUNCH: Form = [
 ]
 
 
-def change(form: Form, **changes: str | None) -> Form:
+def change(form: Form, /, **changes: str | None) -> Form:
     """The form with some fields replaced, or left out where the new value is None."""
     kept = [(name, value) for name, value in form if name not in changes]
     return kept + [(name, value) for name, value in changes.items() if value is not None]
@@ -82,6 +82,11 @@ def sign(
     return parse_qsl(body, keep_blank_values=True)
 
 
-def launch(form: Form = STUDENT_LAUNCH, *, url: str = URL, **changes: str | None) -> Launch:
+def launch(form: Form = STUDENT_LAUNCH, /, **changes: str | None) -> Launch:
     """Sign the changed form and verify it as the tool does."""
-    return verify_launch(sign(change(form, **changes), url=url), url=url, secret=SECRET, now=NOW)
+    return launch_at(URL, change(form, **changes))
+
+
+def launch_at(url: str, form: Form = STUDENT_LAUNCH) -> Launch:
+    """Sign the form for an address and verify it there."""
+    return verify_launch(sign(form, url=url), url=url, secret=SECRET, now=NOW)

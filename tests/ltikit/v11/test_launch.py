@@ -28,6 +28,7 @@ from tests.ltikit.v11.signed_forms import (
     Form,
     change,
     launch,
+    launch_at,
     sign,
 )
 
@@ -120,10 +121,17 @@ def test_custom_parameters_are_normalised_with_all_their_values() -> None:
 
 def test_custom_parameters_of_the_launch_address_count_too() -> None:
     """The query of the launch address is signed as well and may carry custom parameters."""
-    found = launch(url=f"{URL}?custom_assignment_id=a1&page=no&user_id=somebody")
+    found = launch_at(f"{URL}?custom_assignment_id=a1&page=no&user_id=somebody")
     assert found.custom == {"page": "Warm-up", "assignment_id": "a1"}
     assert found.person.user_id == "user-9"
     assert found.target_link_uri == f"{URL}?custom_assignment_id=a1&page=no&user_id=somebody"
+
+
+def test_addresses_that_canvas_encoded_twice_are_decoded() -> None:
+    """SpeedGrader encodes the query once too often (canvas-lms#1486); only a value that is an address shows it."""
+    twice = quote(quote("https://files.example.edu/a?b=1", safe=""), safe="")
+    found = launch_at(f"{URL}?custom_file={twice}&custom_title={quote('50%25 off')}")
+    assert found.custom == {"page": "Warm-up", "file": "https://files.example.edu/a?b=1", "title": "50%25 off"}
 
 
 @pytest.mark.parametrize(

@@ -16,8 +16,8 @@ from tests.ltikit.v11.signed_forms import KEY, NOW, SECRET, URL, Form, sign
 
 METHODS = [SIGNATURE_HMAC_SHA1, SIGNATURE_HMAC_SHA256]
 
-# What a form can carry: any text but surrogates, which UTF-8 has not.
-texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
+# What a form can carry: any text but NUL, and surrogates, which UTF-8 has not.
+texts = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=20)
 names = texts.filter(lambda name: bool(name) and not name.startswith("oauth_"))
 forms = st.lists(st.tuples(names, texts), max_size=8)
 queries = st.lists(st.tuples(names, texts), max_size=3).map(urlencode)
@@ -97,6 +97,13 @@ def test_an_address_that_cannot_be_signed_is_refused(url: str) -> None:
     """An address without a host or with a broken port gives a named error."""
     with pytest.raises(MalformedMessageError):
         verify_form_signature(sign([("a", "1")]), url=url, secret=SECRET)
+
+
+@pytest.mark.parametrize("query", ["a=%00", "%00=a", "a=%FF", "&".join(["a="] * 257)])
+def test_a_query_that_cannot_be_kept_is_refused(query: str) -> None:
+    """A query that is not UTF-8, holds NUL or has no end gives a named error."""
+    with pytest.raises(MalformedMessageError, match="query"):
+        verify_form_signature(sign([("a", "1")]), url=f"{URL}?{query}", secret=SECRET)
 
 
 def test_errors_tell_no_signature() -> None:
