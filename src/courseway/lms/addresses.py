@@ -16,18 +16,13 @@ def absolute(path: str) -> str:
 
 
 def assignment_url(assignment: Assignment) -> str:
-    """Opens this assignment of this course; accepted for ever."""
+    """The LTI integration URL: opens this assignment of this course; accepted for ever."""
     return absolute(f"/lti/a/{assignment.public_id}")
 
 
 def constant_url(assignment: Assignment) -> str:
     """Opens this content in whichever course the launch names: copies of the course share the address."""
     return absolute(f"/lti/c/{assignment.content_id}")
-
-
-def integration_url(assignment: Assignment, course: Course) -> str:
-    """The LTI integration URL, in the shape that the course has chosen."""
-    return constant_url(assignment) if course.constant_urls else assignment_url(assignment)
 
 
 def custom_parameters(course: Course) -> dict[str, str]:
