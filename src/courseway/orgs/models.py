@@ -108,3 +108,20 @@ class SignInLink(models.Model):
 
     def __str__(self) -> str:
         return f"{self.account} until {self.expires_at}"
+
+
+class Invitation(models.Model):
+    """Somebody asked to join; the link is e-mailed, so that using it proves the address. Only its hash is kept."""
+
+    organization = models.ForeignKey(Organization, on_delete=models.CASCADE, related_name="invitations")
+    email = models.EmailField(_("e-mail"))
+    role = models.CharField(_("role"), max_length=10, choices=Member.Role.choices)
+    token_hash = models.CharField(max_length=64, unique=True)
+    invited_by = models.ForeignKey(Account, on_delete=models.SET_NULL, null=True, related_name="invitations_made")
+    expires_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["organization", "email"], name="one_invitation_per_address")]
+
+    def __str__(self) -> str:
+        return f"{self.email} · {self.role}"
