@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from types import MappingProxyType
 from typing import Any
-from urllib.parse import SplitResult, urlsplit
 
 from ltikit import vocabulary
 from ltikit.errors import (
@@ -124,29 +123,6 @@ def verify_launch(
     except LtiError as error:
         error.return_url = _read_return_url(claims)
         raise
-
-
-def read_target_path(launch: Launch, *, base_url: str) -> str:
-    """The path and query of the launch's target below the tool's own `base_url`, such as `/lti/a/x1?page=2`.
-
-    Only the verified claim counts, never the target of the login request (core §5.3.4). http and https are taken for
-    the same, since the address is looked up and not followed. "" for a deep linking request that names no target.
-    Raises `UnsupportedMessageError`, with the way back, when the target is not of this tool.
-    """
-    if not launch.target_link_uri:
-        return ""
-    target, base = urlsplit(launch.target_link_uri), urlsplit(base_url)
-    root = base.path.rstrip("/")
-    is_here = _place(target) == _place(base) and (target.path + "/").startswith(root + "/")
-    if not is_here:
-        error = UnsupportedMessageError(f"target_link_uri {launch.target_link_uri[:200]!r} is not below {base_url}")
-        error.return_url = launch.return_url
-        raise error
-    return (target.path.removeprefix(root) or "/") + (f"?{target.query}" if target.query else "")
-
-
-def _place(parts: SplitResult) -> tuple[str, int | None]:
-    return (parts.hostname or "").lower(), None if parts.port in (80, 443) else parts.port
 
 
 def _check_nonce(claims: Mapping[str, Any], expected_nonce: str) -> None:
