@@ -1,0 +1,264 @@
+"""The administrator's pages: tools, courses and people, faults, messages. Open to every visitor."""
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import fields
+from sqlite3 import Connection
+from typing import Any
+from urllib.parse import quote, unquote
+
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import render
+
+from practice_lms.courses import add_course, add_link, delete_link, list_courses, list_line_items, list_links
+from practice_lms.database import database
+from practice_lms.faults import KINDS, SERVICES, add_fault, clear_faults, is_live, list_faults
+from practice_lms.gradebook import list_messages
+from practice_lms.installation import describe_installation, retire_keys, rotate_key
+from practice_lms.messages import list_exchanges
+from practice_lms.people import ROLES, add_person, enroll, list_memberships, list_people, make_more_people
+from practice_lms.refusals import RefusedError
+from practice_lms.tokens import list_tokens, revoke_tokens
+from practice_lms.tools import SIGNATURE_METHODS, Tool, ToolOptions, delete_tool, find_tool, list_tools, save_tool
+from practice_lms.variables import parse_custom
+
+Form = Mapping[str, str]
+Act = Callable[[Connection, Form], str]
+
+FAULT_PRESETS = (
+    ("Answer 500 for a minute", {"services": "all", "kind": "status", "status": "500", "for_seconds": "60"}),
+    (
+        "Answer 429, three times",
+        {"services": "all", "kind": "status", "status": "429", "retry_after": "2", "count": "3"},
+    ),
+    ("Hang for 5 seconds, once", {"services": "all", "kind": "hang", "seconds": "5", "count": "1"}),
+    ("Store the next score, lose the answer", {"services": "scores", "kind": "close", "stage": "after", "count": "1"}),
+)
+
+
+def _answer(request: HttpRequest, template: str, context: dict[str, Any], acts: dict[str, Act]) -> HttpResponse:
+    """Show a page, or do what its form asks; a refused form comes back with what was typed."""
+    if request.method == "POST":
+        form = {name: str(value) for name, value in request.POST.items()}
+        act = acts.get(form.get("act", ""))
+        try:
+            if act is None:
+                raise RefusedError("That form is unknown here.")
+            with database().transaction() as db:
+                done = act(db, form)
+        except RefusedError as refusal:
+            return render(
+                request, template, {**context, "error": refusal.message, "typed": form}, status=refusal.status
+            )
+        redirect = HttpResponseRedirect(request.path)
+        redirect.set_cookie("practice_done", quote(done), max_age=5, samesite="Lax")
+        return redirect
+    done = unquote(request.COOKIES.get("practice_done", ""))
+    response = render(request, template, {**context, "done": done, "typed": {}})
+    if done:
+        response.delete_cookie("practice_done")
+    return response
+
+
+def show_tools(request: HttpRequest) -> HttpResponse:
+    """Tools, and what a tool's side needs to know about us."""
+    with database().transaction() as db:
+        context: dict[str, Any] = {"tools": list_tools(db), "info": describe_installation(db), "at": "tools"}
+        context["editing"] = find_tool(db, "id", request.GET.get("tool", ""))
+        context["keys"] = [dict(row) for row in db.execute("SELECT kid, is_current, created_at FROM signing_key")]
+    context |= {"methods": SIGNATURE_METHODS, "options": _describe_options(context["editing"])}
+    acts: dict[str, Act] = {
+        "save": _save_tool,
+        "delete": _delete_tool,
+        "rotate": lambda db, form: f"New key: {rotate_key(db)}",
+        "retire": lambda db, form: f"{retire_keys(db)} old keys are no longer published",
+    }
+    return _answer(request, "admin_tools.html", context, acts)
+
+
+def show_rooms(request: HttpRequest) -> HttpResponse:
+    """Courses, their links and their people."""
+    with database().transaction() as db:
+        courses = [
+            {
+                "course": course,
+                "links": list_links(db, course.id),
+                "people": list_memberships(db, course.id),
+                "points": {item.link_id: item.score_maximum for item in list_line_items(db, course.id)},
+            }
+            for course in list_courses(db)
+        ]
+        context = {
+            "courses": courses,
+            "tools": list_tools(db),
+            "people": list_people(db)[:500],
+            "roles": ROLES.items(),
+            "at": "rooms",
+        }
+    acts: dict[str, Act] = {
+        "course": _add_course,
+        "link": _add_link,
+        "unlink": _delete_link,
+        "person": _add_person,
+        "more": _add_people,
+        "enroll": _enroll,
+    }
+    return _answer(request, "admin_rooms.html", context, acts)
+
+
+def show_faults(request: HttpRequest) -> HttpResponse:
+    """Faults on purpose."""
+    now = time.time()
+    with database().transaction() as db:
+        faults = [
+            {"fault": fault, "is_live": is_live(fault, now), "left": max(0, int((fault.until or now) - now))}
+            for fault in list_faults(db)
+        ]
+    context = {
+        "faults": faults,
+        "services": SERVICES,
+        "kinds": KINDS,
+        "presets": list(enumerate(FAULT_PRESETS)),
+        "at": "faults",
+    }
+
+    def order(db: Connection, form: Form) -> str:
+        wanted = {name: value for name, value in form.items() if name not in ("act", "csrfmiddlewaretoken") and value}
+        if "percent" in wanted:
+            wanted["probability"] = str(float(wanted.pop("percent")) / 100)
+        return f"Ordered: {add_fault(db, wanted, now=now).summary}"
+
+    def order_preset(db: Connection, form: Form) -> str:
+        name, values = FAULT_PRESETS[int(form["preset"])]
+        add_fault(db, values, now=now)
+        return f"Ordered: {name}"
+
+    def clear(db: Connection, form: Form) -> str:
+        clear_faults(db, int(form["fault"]) if form.get("fault") else None)
+        return "Called off"
+
+    return _answer(request, "admin_faults.html", context, {"order": order, "preset": order_preset, "clear": clear})
+
+
+def show_messages(request: HttpRequest) -> HttpResponse:
+    """The last scores, exchanges and tokens."""
+    service = request.GET.get("service", "")
+    with database().transaction() as db:
+        newest = db.execute("SELECT COALESCE(MAX(arrival), 0) AS n FROM score_message").fetchone()["n"]
+        context = {
+            "exchanges": list_exchanges(db, service=service, limit=60),
+            "tokens": list_tokens(db, limit=20),
+            "scores": list_messages(db, after=int(newest) - 40)[::-1],
+            "services": (*SERVICES, "auth"),
+            "service": service,
+            "now": time.time(),
+            "at": "messages",
+        }
+
+    def revoke(db: Connection, form: Form) -> str:
+        return f"{revoke_tokens(db)} tokens are forgotten"
+
+    return _answer(request, "admin_messages.html", context, {"revoke": revoke})
+
+
+def _save_tool(db: Connection, form: Form) -> str:
+    names = (
+        "title",
+        "version",
+        "launch_url",
+        "key",
+        "secret",
+        "signature_method",
+        "client_id",
+        "deployment_id",
+        "login_url",
+        "keyset_url",
+    )
+    values: dict[str, Any] = {name: form[name] for name in names if form.get(name)}
+    values["redirect_urls"] = form.get("redirect_urls", "").split()
+    options: dict[str, Any] = {}
+    for option in fields(ToolOptions):
+        given = form.get(f"option_{option.name}")
+        if option.type is bool:
+            options[option.name] = given == "on"
+        elif given:
+            options[option.name] = int(given) if option.type is int and given.isdecimal() else given
+    return f"Saved: {save_tool(db, {**values, 'options': options}, tool_id=form.get('tool', '')).title}"
+
+
+def _describe_options(tool: Tool | None) -> list[dict[str, Any]]:
+    """The options as a form shows them."""
+    current = tool.options if tool else ToolOptions()
+    choices = {
+        "login_method": ("post", "get"),
+        "outcome_failure_status": (200, 422),
+        "unfinished_score": ("clear", "keep"),
+        "token_media_type": ("application/json", "text/html"),
+    }
+    return [
+        {
+            "name": one.name,
+            "label": one.name.replace("_", " "),
+            "value": getattr(current, one.name),
+            "is_switch": one.type is bool,
+            "choices": choices.get(one.name, ()),
+        }
+        for one in fields(ToolOptions)
+    ]
+
+
+def _delete_tool(db: Connection, form: Form) -> str:
+    delete_tool(db, form.get("tool", ""))
+    return "The tool, its links and their grades are gone"
+
+
+def _add_course(db: Connection, form: Form) -> str:
+    texts = {name: form.get(name, "") for name in ("title", "label", "sourcedid")}
+    return f"Made: {add_course(db, **texts).title}"
+
+
+def _add_link(db: Connection, form: Form) -> str:
+    link = add_link(
+        db,
+        course_id=form.get("course", ""),
+        tool_id=form.get("tool", ""),
+        title=form.get("title", ""),
+        url=form.get("url", "").strip(),
+        points=form.get("points", "").strip(),
+        custom=parse_custom(form.get("custom", "")),
+    )
+    return f"Placed: {link.title}"
+
+
+def _delete_link(db: Connection, form: Form) -> str:
+    delete_link(db, form.get("link", ""))
+    return "The link and its grades are gone"
+
+
+def _add_person(db: Connection, form: Form) -> str:
+    if not form.get("given_name", "").strip():
+        raise RefusedError("A person needs a given name.")
+    person = add_person(
+        db,
+        given_name=form["given_name"].strip(),
+        family_name=form.get("family_name", "").strip(),
+        email=form.get("email", "").strip(),
+    )
+    if form.get("course"):
+        enroll(db, form["course"], person.id, form.get("role", "learner"), form.get("mentor_for", "").split())
+    return f"Made: {person.name}"
+
+
+def _add_people(db: Connection, form: Form) -> str:
+    count = form.get("count", "20")
+    if not count.isdecimal():
+        raise RefusedError("How many people? Give a whole number.")
+    return f"{len(make_more_people(db, form.get('course', ''), int(count)))} more people"
+
+
+def _enroll(db: Connection, form: Form) -> str:
+    mentees = form.get("mentor_for", "").replace(",", " ").split()
+    enroll(
+        db, form.get("course", ""), form.get("person", ""), form.get("role", ""), mentees, form.get("is_active") == "on"
+    )
+    return "Saved"

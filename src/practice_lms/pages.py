@@ -1,0 +1,251 @@
+"""The pages of people: who to be, courses, activities, the way back from a tool, and the gradebook."""
+
+import sqlite3
+from dataclasses import dataclass
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+from django.http import FileResponse, Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import render
+from django.views.decorators.http import require_GET, require_POST
+
+from practice_lms.courses import (
+    Course,
+    LineItem,
+    find_line_item,
+    find_line_item_of_link,
+    get_course,
+    get_link,
+    list_courses,
+    list_line_items,
+    list_links,
+)
+from practice_lms.database import database
+from practice_lms.gradebook import Grade, list_grades, list_messages, read_last_arrival
+from practice_lms.people import ROLES, Membership, Person, find_membership, get_person, list_memberships, list_people
+from practice_lms.people import list_roles_of_everybody as list_roles
+from practice_lms.refusals import RefusedError
+from practice_lms.scene import DOCUMENT_TARGETS
+from practice_lms.tools import get_tool
+from practice_lms.visitors import become, find_visitor, leave, set_cookies
+
+STATIC = Path(__file__).parent / "static"
+STATIC_TYPES = {".css": "text/css; charset=utf-8", ".js": "text/javascript; charset=utf-8", ".svg": "image/svg+xml"}
+ROWS_PER_PAGE = 50
+PEOPLE_SHOWN = 60
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One person's place in one column."""
+
+    item: LineItem
+    grade: Grade | None
+
+    @property
+    def percent(self) -> Decimal | None:
+        """The share of the points, of 100."""
+        if self.grade is None or self.grade.score is None:
+            return None
+        return (self.grade.score * 100 / self.item.score_maximum).quantize(Decimal("0.1"))
+
+
+@dataclass(frozen=True)
+class Row:
+    """One person's line in the gradebook."""
+
+    person: Person
+    cells: list[Cell]
+
+
+@require_GET
+def choose_person(request: HttpRequest) -> HttpResponse:
+    """Who do you want to be?"""
+    query = request.GET.get("q", "").strip().lower()
+    with database().transaction() as db:
+        roles = list_roles(db)
+        people = [person for person in list_people(db) if query in f"{person.name} {person.email}".lower()]
+    shown = [
+        {"person": person, "roles": [name for role, name in ROLES.items() if role in roles.get(person.id, ())]}
+        for person in people[:PEOPLE_SHOWN]
+    ]
+    return render(request, "choose.html", {"shown": shown, "more": len(people) - len(shown), "query": query})
+
+
+@require_POST
+def be_person(request: HttpRequest) -> HttpResponse:
+    """Be that person, in this browser."""
+    with database().transaction() as db:
+        person = get_person(db, request.POST.get("person", ""))
+        session_id = become(db, find_visitor(db, request), person)
+        mine = [course for course in list_courses(db) if find_membership(db, course.id, person.id)]
+    response = HttpResponseRedirect(f"/courses/{mine[0].id}" if len(mine) == 1 else "/courses")
+    set_cookies(response, session_id)
+    return response
+
+
+@require_POST
+def be_nobody(request: HttpRequest) -> HttpResponse:
+    """Leave."""
+    response = HttpResponseRedirect("/")
+    leave(response)
+    return response
+
+
+@require_GET
+def show_courses(request: HttpRequest) -> HttpResponse:
+    """The courses of this person."""
+    with database().transaction() as db:
+        person = find_visitor(db, request).person
+        if person is None:
+            return HttpResponseRedirect("/")
+        found = [(course, find_membership(db, course.id, person.id)) for course in list_courses(db)]
+    return render(request, "courses.html", {"courses": [pair for pair in found if pair[1]], "at": "courses"})
+
+
+@require_GET
+def show_course(request: HttpRequest, course_id: str) -> HttpResponse:
+    """The activities of a course, each with the way in."""
+    with database().transaction() as db:
+        visitor = find_visitor(db, request)
+        if visitor.person is None:
+            return HttpResponseRedirect("/")
+        course, membership = _enter_course(db, course_id, visitor.person)
+        open_in = request.GET.get("in", visitor.open_in)
+        activities = []
+        for link in list_links(db, course.id):
+            item = find_line_item_of_link(db, link.id)
+            mine = list_grades(db, [item]) if item and membership.role == "learner" else []
+            grade = next((one for one in mine if one.person_id == visitor.person.id), None)
+            activities.append(
+                {"link": link, "tool": get_tool(db, link.tool_id), "cell": Cell(item, grade) if item else None}
+            )
+    context = {
+        "course": course,
+        "membership": membership,
+        "activities": activities,
+        "targets": DOCUMENT_TARGETS.items(),
+        "open_in": open_in if open_in in DOCUMENT_TARGETS else "window",
+        "at": "activities",
+    }
+    return render(request, "course.html", context)
+
+
+@require_GET
+def come_back(request: HttpRequest, course_id: str, link_id: str) -> HttpResponse:
+    """Where a tool sends people back to, perhaps with a message."""
+    with database().transaction() as db:
+        visitor = find_visitor(db, request)
+        link = get_link(db, link_id)
+        course = get_course(db, course_id)
+    context = {
+        "course": course,
+        "link": link,
+        "is_framed": request.GET.get("in") == "frame",
+        "message": request.GET.get("lti_msg", ""),
+        "error": request.GET.get("lti_errormsg", ""),
+        "is_tab": visitor.open_in == "tab",
+        "at": "activities",
+    }
+    return render(request, "return.html", context)
+
+
+@require_GET
+def show_gradebook(request: HttpRequest, course_id: str) -> HttpResponse:
+    """Grades as they arrive: a teacher sees everybody's, an observer the named students', a student the own."""
+    return _render_gradebook(request, course_id, "gradebook.html")
+
+
+@require_GET
+def show_gradebook_rows(request: HttpRequest, course_id: str) -> HttpResponse:
+    """The table alone, for the page that asks every second; nothing when nothing new arrived."""
+    with database().transaction() as db:
+        newest = read_last_arrival(db)
+    if request.GET.get("after") == str(newest):
+        return HttpResponse(status=204)
+    return _render_gradebook(request, course_id, "gradebook_rows.html")
+
+
+@require_GET
+def show_history(request: HttpRequest, course_id: str, item_id: str, person_id: str) -> HttpResponse:
+    """Every score message for one person in one column, in the order of arrival."""
+    with database().transaction() as db:
+        visitor = find_visitor(db, request)
+        if visitor.person is None:
+            return HttpResponseRedirect("/")
+        course, membership = _enter_course(db, course_id, visitor.person)
+        item = find_line_item(db, item_id)
+        if item is None or item.course_id != course.id:
+            raise RefusedError("There is no such column.", 404)
+        if person_id not in [one.id for one in _list_visible(db, course, membership)]:
+            raise RefusedError("These grades are not yours to see.", 403)
+        person = get_person(db, person_id)
+        messages = list_messages(db, line_item_id=item.id, person_id=person_id)
+        grade = next((one for one in list_grades(db, [item]) if one.person_id == person_id), None)
+    context = {
+        "course": course,
+        "membership": membership,
+        "item": item,
+        "person": person,
+        "messages": messages[::-1],
+        "cell": Cell(item, grade),
+        "at": "gradebook",
+    }
+    return render(request, "history.html", context)
+
+
+@require_GET
+def serve_static(request: HttpRequest, name: str) -> FileResponse:
+    """Our own style sheet, scripts and picture."""
+    path = STATIC / name
+    if path.parent != STATIC or not path.is_file() or path.suffix not in STATIC_TYPES:
+        raise Http404
+    response = FileResponse(path.open("rb"), content_type=STATIC_TYPES[path.suffix])
+    response["Cache-Control"] = "no-cache"
+    return response
+
+
+def _render_gradebook(request: HttpRequest, course_id: str, template: str) -> HttpResponse:
+    query, page = request.GET.get("q", "").strip().lower(), request.GET.get("page", "1")
+    number = max(1, int(page)) if page.isdecimal() else 1
+    with database().transaction() as db:
+        visitor = find_visitor(db, request)
+        if visitor.person is None:
+            return HttpResponseRedirect("/")
+        course, membership = _enter_course(db, course_id, visitor.person)
+        people = [one for one in _list_visible(db, course, membership) if query in f"{one.name} {one.email}".lower()]
+        items = list_line_items(db, course.id)
+        grades = {(grade.line_item_id, grade.person_id): grade for grade in list_grades(db, items)}
+        newest = read_last_arrival(db)
+    shown = people[(number - 1) * ROWS_PER_PAGE : number * ROWS_PER_PAGE]
+    context: dict[str, Any] = {
+        "course": course,
+        "membership": membership,
+        "items": items,
+        "newest": newest,
+        "query": query,
+        "rows": [Row(one, [Cell(item, grades.get((item.id, one.id))) for item in items]) for one in shown],
+        "page": number,
+        "pages": max(1, -(-len(people) // ROWS_PER_PAGE)),
+        "total": len(people),
+        "at": "gradebook",
+    }
+    return render(request, template, context)
+
+
+def _enter_course(db: sqlite3.Connection, course_id: str, person: Person) -> tuple[Course, Membership]:
+    course = get_course(db, course_id)
+    membership = find_membership(db, course.id, person.id)
+    if membership is None:
+        raise RefusedError(f"{person.name} is not in this course. Choose somebody who is.", 403)
+    return course, membership
+
+
+def _list_visible(db: sqlite3.Connection, course: Course, membership: Membership) -> list[Person]:
+    """Whose grades this person may see."""
+    learners = [one.person for one in list_memberships(db, course.id) if one.role == "learner"]
+    if membership.is_staff:
+        return learners
+    allowed = membership.mentor_for if membership.role == "observer" else (membership.person.id,)
+    return [person for person in learners if person.id in allowed]

@@ -1,0 +1,2 @@
+// Send the form by itself; without script the button does it.
+document.getElementById("send").submit();

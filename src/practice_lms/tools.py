@@ -1,0 +1,245 @@
+"""External tools: what the LMS knows about a program that it launches, by LTI 1.1 or by LTI 1.3."""
+
+import json
+import secrets
+import sqlite3
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields
+from typing import Any
+from urllib.parse import urlsplit
+
+from practice_lms.database import take_number
+from practice_lms.refusals import RefusedError
+
+AGS = "https://purl.imsglobal.org/spec/lti-ags/scope/"
+SCOPE_LINE_ITEM = AGS + "lineitem"
+SCOPE_LINE_ITEM_READ = AGS + "lineitem.readonly"
+SCOPE_RESULT_READ = AGS + "result.readonly"
+SCOPE_SCORE = AGS + "score"
+ALL_SCOPES = (SCOPE_LINE_ITEM, SCOPE_LINE_ITEM_READ, SCOPE_RESULT_READ, SCOPE_SCORE)
+
+SIGNATURE_METHODS = ("HMAC-SHA1", "HMAC-SHA256")
+
+
+@dataclass(frozen=True)
+class ToolOptions:
+    """How this LMS treats one tool. The defaults are what a running Moodle does."""
+
+    login_method: str = "post"
+    """`post` or `get`: how the LTI 1.3 launch begins at the tool's login URL."""
+    id_token_lifetime: int = 60
+    """Seconds that an id_token is good for."""
+    token_lifetime: int = 3600
+    """Seconds that an access token is good for."""
+    outcome_failure_status: int = 200
+    """HTTP status of a Basic Outcomes failure: 200 as Moodle, 422 as Canvas."""
+    sends_names: bool = True
+    """Whether launches carry the person's name."""
+    sends_email: bool = True
+    """Whether launches carry the person's e-mail address."""
+    sends_line_item: bool = True
+    """Whether an LTI 1.3 launch of a graded link names its line item, or only the list of line items."""
+    unfinished_score: str = "clear"
+    """What a score that is not FullyGraded does to the grade: `clear` as Moodle, `keep` leaves the older grade."""
+    token_media_type: str = "application/json"  # noqa: S105 - a media type
+    """Media type of the token answer; a Moodle says `text/html`."""
+
+    def check(self) -> None:
+        """Refuse values that mean nothing."""
+        allowed: dict[str, tuple[object, ...]] = {
+            "login_method": ("post", "get"),
+            "outcome_failure_status": (200, 422),
+            "unfinished_score": ("clear", "keep"),
+        }
+        for name, values in allowed.items():
+            if getattr(self, name) not in values:
+                raise RefusedError(f"The option {name} must be one of {', '.join(map(str, values))}.")
+        for name in ("id_token_lifetime", "token_lifetime"):
+            if not 1 <= int(getattr(self, name)) <= 86_400:
+                raise RefusedError(f"The option {name} must be 1 to 86400 seconds.")
+
+
+@dataclass(frozen=True)
+class Tool:
+    """A tool; which fields matter depends on `version` (`1.1` or `1.3`)."""
+
+    id: str
+    title: str
+    version: str
+    launch_url: str
+    key: str = ""
+    secret: str = ""
+    signature_method: str = ""
+    client_id: str = ""
+    deployment_id: str = ""
+    login_url: str = ""
+    redirect_urls: tuple[str, ...] = ()
+    keyset_url: str = ""
+    scopes: tuple[str, ...] = ()
+    options: ToolOptions = field(default_factory=ToolOptions)
+    origin: str = ""
+
+    def as_json(self) -> dict[str, Any]:
+        """For the API; the secret too, since tests need it and nothing here is real."""
+        return asdict(self)
+
+
+def save_tool(db: sqlite3.Connection, values: Mapping[str, Any], *, tool_id: str = "") -> Tool:
+    """Make a tool from loose values, or change the one named by `tool_id`; a value that is left out stays."""
+    before = get_tool(db, tool_id) if tool_id else None
+    merged: dict[str, Any] = {**(asdict(before) if before else {}), **values}
+    merged["options"] = {**(asdict(before.options) if before else {}), **dict(values.get("options") or {})}
+    tool = _build_tool(before.id if before else str(values.get("id") or take_number(db)), merged)
+    for column, value in (("consumer_key", tool.key), ("client_id", tool.client_id)):
+        taken = db.execute(f"SELECT id FROM tool WHERE {column} = ? AND id <> ?", (value, tool.id)).fetchone()  # noqa: S608
+        if value and taken is not None:
+            raise RefusedError(f"Tool {taken['id']} already uses the {column.replace('_', ' ')} {value!r}.", 409)
+    row = (
+        tool.id,
+        tool.title,
+        tool.version,
+        tool.launch_url,
+        tool.key,
+        tool.secret,
+        tool.signature_method,
+        tool.client_id,
+        tool.deployment_id,
+        tool.login_url,
+        json.dumps(tool.redirect_urls),
+        tool.keyset_url,
+        json.dumps(tool.scopes),
+        json.dumps(asdict(tool.options)),
+        tool.origin,
+    )
+    if before:
+        db.execute(
+            "UPDATE tool SET id=?, title=?, version=?, launch_url=?, consumer_key=?, secret=?, signature_method=?,"
+            " client_id=?, deployment_id=?, login_url=?, redirect_urls=?, keyset_url=?, scopes=?, options=?, origin=?"
+            " WHERE id=?",
+            (*row, tool.id),
+        )
+    else:
+        db.execute("INSERT INTO tool VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", row)
+    return tool
+
+
+def find_tool(db: sqlite3.Connection, column: str, value: str) -> Tool | None:
+    """The tool whose `id`, `consumer_key` or `client_id` is this."""
+    if column not in ("id", "consumer_key", "client_id"):
+        raise ValueError(column)
+    row = db.execute(f"SELECT * FROM tool WHERE {column} = ? AND {column} <> ''", (value,)).fetchone()  # noqa: S608
+    return None if row is None else _read_tool(row)
+
+
+def find_seeded_tool(db: sqlite3.Connection, version: str) -> Tool | None:
+    """The tool of this version that `seed` made."""
+    row = db.execute("SELECT * FROM tool WHERE origin = 'seed' AND version = ?", (version,)).fetchone()
+    return None if row is None else _read_tool(row)
+
+
+def get_tool(db: sqlite3.Connection, tool_id: str) -> Tool:
+    """The tool with this id, or a refusal that says so."""
+    tool = find_tool(db, "id", tool_id)
+    if tool is None:
+        raise RefusedError(f"There is no tool with the id {tool_id!r}.", 404)
+    return tool
+
+
+def list_tools(db: sqlite3.Connection) -> list[Tool]:
+    """Every tool, oldest first."""
+    return [_read_tool(row) for row in db.execute("SELECT * FROM tool ORDER BY rowid")]
+
+
+def delete_tool(db: sqlite3.Connection, tool_id: str) -> None:
+    """Remove a tool with its links, their columns and grades."""
+    get_tool(db, tool_id)
+    db.execute("DELETE FROM tool WHERE id = ?", (tool_id,))
+
+
+def _build_tool(tool_id: str, values: Mapping[str, Any]) -> Tool:
+    version = str(values.get("version", ""))
+    if version not in ("1.1", "1.3"):
+        raise RefusedError("A tool needs a version: 1.1 or 1.3.")
+    names = {option.name for option in fields(ToolOptions)}
+    unknown = set(values["options"]) - names
+    if unknown:
+        raise RefusedError(f"Unknown option {sorted(unknown)[0]!r}: use {', '.join(sorted(names))}.")
+    options = ToolOptions(**values["options"])
+    options.check()
+    title, launch_url, origin = (str(values.get(name) or "").strip() for name in ("title", "launch_url", "origin"))
+    if not title:
+        raise RefusedError("A tool needs a title.")
+    _check_address("launch_url", launch_url)
+    if version == "1.1":
+        method = str(values.get("signature_method") or "HMAC-SHA1")
+        if method not in SIGNATURE_METHODS:
+            raise RefusedError(f"The signature method must be one of {', '.join(SIGNATURE_METHODS)}.")
+        key, secret = (str(values.get(name) or "").strip() for name in ("key", "secret"))
+        if not key or not secret:
+            raise RefusedError("An LTI 1.1 tool needs its key, and its secret, as the tool shows them.")
+        return Tool(
+            id=tool_id,
+            version=version,
+            key=key,
+            secret=secret,
+            signature_method=method,
+            options=options,
+            title=title,
+            launch_url=launch_url,
+            origin=origin,
+        )
+    redirect_urls = tuple(str(url).strip() for url in values.get("redirect_urls") or () if str(url).strip())
+    if not redirect_urls:
+        raise RefusedError("An LTI 1.3 tool needs at least one redirect URL, exactly as the tool shows it.")
+    scopes = tuple(values.get("scopes") or ALL_SCOPES)
+    strange = set(scopes) - set(ALL_SCOPES)
+    if strange:
+        raise RefusedError(f"The scope {sorted(strange)[0]!r} is unknown here.")
+    login_url, keyset_url = (str(values.get(name) or "").strip() for name in ("login_url", "keyset_url"))
+    addresses = (
+        ("login_url", login_url),
+        ("keyset_url", keyset_url),
+        *(("redirect_urls", url) for url in redirect_urls),
+    )
+    for name, address in addresses:
+        _check_address(name, address)
+    return Tool(
+        id=tool_id,
+        version=version,
+        client_id=str(values.get("client_id") or secrets.token_hex(8)),
+        deployment_id=str(values.get("deployment_id") or tool_id),
+        redirect_urls=redirect_urls,
+        scopes=scopes,
+        options=options,
+        login_url=login_url,
+        keyset_url=keyset_url,
+        title=title,
+        launch_url=launch_url,
+        origin=origin,
+    )
+
+
+def _check_address(name: str, address: str) -> None:
+    parts = urlsplit(address)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise RefusedError(f"The {name} must be a full address that begins with http:// or https://, not {address!r}.")
+
+
+def _read_tool(row: sqlite3.Row) -> Tool:
+    return Tool(
+        id=row["id"],
+        title=row["title"],
+        version=row["version"],
+        launch_url=row["launch_url"],
+        key=row["consumer_key"],
+        secret=row["secret"],
+        signature_method=row["signature_method"],
+        client_id=row["client_id"],
+        deployment_id=row["deployment_id"],
+        login_url=row["login_url"],
+        redirect_urls=tuple(json.loads(row["redirect_urls"])),
+        keyset_url=row["keyset_url"],
+        scopes=tuple(json.loads(row["scopes"])),
+        options=ToolOptions(**json.loads(row["options"])),
+        origin=row["origin"],
+    )

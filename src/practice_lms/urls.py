@@ -1,0 +1,45 @@
+"""Every address of the practice LMS."""
+
+from django.urls import URLPattern, path
+
+from practice_lms import admin, api, launches, pages, services
+
+urlpatterns: list[URLPattern] = [
+    path("", pages.choose_person),
+    path("be", pages.be_person),
+    path("leave", pages.be_nobody),
+    path("courses", pages.show_courses),
+    path("courses/<str:course_id>", pages.show_course),
+    path("courses/<str:course_id>/links/<str:link_id>/open", launches.open_link),
+    path("courses/<str:course_id>/links/<str:link_id>/return", pages.come_back),
+    path("courses/<str:course_id>/gradebook", pages.show_gradebook),
+    path("courses/<str:course_id>/gradebook/rows", pages.show_gradebook_rows),
+    path("courses/<str:course_id>/gradebook/<str:item_id>/<str:person_id>", pages.show_history),
+    path("admin/tools", admin.show_tools),
+    path("admin/courses", admin.show_rooms),
+    path("admin/faults", admin.show_faults),
+    path("admin/messages", admin.show_messages),
+    path("static/<str:name>", pages.serve_static),
+    path(".well-known/openid-configuration", services.show_openid_configuration),
+    path("lti/auth", launches.authorize),
+    path("lti/keys", services.show_keyset),
+    path("lti/token", services.give_token),
+    path("lti/outcomes", services.take_outcome),
+    path("lti/ags/<str:course_id>/lineitems", services.serve_line_items),
+    path("lti/ags/<str:course_id>/lineitems/<str:item_id>/lineitem", services.serve_line_item),
+    path("lti/ags/<str:course_id>/lineitems/<str:item_id>/lineitem/scores", services.take_scores),
+    path("lti/ags/<str:course_id>/lineitems/<str:item_id>/lineitem/results", services.serve_results),
+    path("api/info", api.serve_info),
+    path("api/people", api.serve_people),
+    path("api/courses", api.serve_courses),
+    path("api/tools", api.serve_tools),
+    path("api/links", api.serve_links),
+    path("api/delete", api.delete_row),
+    path("api/gradebook", api.serve_gradebook),
+    path("api/scores", api.serve_scores),
+    path("api/messages", api.serve_messages),
+    path("api/faults", api.serve_faults),
+    path("api/keys", api.serve_keys),
+    path("api/tokens", api.serve_tokens),
+    path("api/launch", api.make_launch),
+]
