@@ -13,6 +13,7 @@ import tempfile
 import warnings
 
 _folder = tempfile.mkdtemp(prefix="courseway-test-")
+os.mkdir(os.path.join(_folder, "static"))
 atexit.register(shutil.rmtree, _folder, ignore_errors=True)
 
 for _name in [name for name in os.environ if name.startswith("COURSEWAY_")]:

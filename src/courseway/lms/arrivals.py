@@ -238,7 +238,7 @@ def _connect_course(course_pk: int, context_pk: int, known: Known, launch: Launc
         INSERT INTO {table} (course_id, context_id, identity, rule, created_at, is_first)
         SELECT %s, %s, '', %s, %s, {{first}} ON CONFLICT DO NOTHING RETURNING is_first
     """
-    values = [course_pk, context_pk, rule, connection.ops.adapt_datetimefield_value(now)]
+    values: list[Any] = [course_pk, context_pk, rule, connection.ops.adapt_datetimefield_value(now)]
     first = f"NOT EXISTS (SELECT 1 FROM {table} WHERE course_id = %s AND is_first)"  # noqa: S608
     with connection.cursor() as cursor:
         if launch.context is None:

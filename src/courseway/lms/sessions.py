@@ -200,7 +200,7 @@ def _read_ticket(request: HttpRequest, reference: str) -> Ticket | None:
     if not value:
         return None
     try:
-        ticket = Ticket(*signing.loads(value, salt=_SALT, fallback_keys=settings.SECRET_KEY_FALLBACKS))
+        ticket = Ticket(*signing.loads(value, salt=_SALT, fallback_keys=[*settings.SECRET_KEY_FALLBACKS]))
     except (signing.BadSignature, TypeError, ValueError):
         return None
     is_alive = ticket.expires > timezone.now().timestamp()

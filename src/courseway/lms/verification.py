@@ -19,6 +19,7 @@ from ltikit.launch import Launch
 from ltikit.v11 import launch as v11
 from ltikit.v13 import login as v13_login
 from ltikit.v13.jwt import peek_unverified_claims
+from ltikit.v13.keys import Keyset
 from ltikit.v13.launch import Registration
 from ltikit.v13.launch import verify_launch as verify_launch_v13
 
@@ -89,7 +90,7 @@ def verify_v13(request: HttpRequest, form: Pairs, trail: Trail, *, now: datetime
         registration = Registration(platform.issuer, platform.client_id, deployment_ids=None)
         keys = keysets.keyset_for(platform, now=now)
 
-        def verify_with(keyset: keysets.Keyset) -> Launch:
+        def verify_with(keyset: Keyset) -> Launch:
             return verify_launch_v13(
                 id_token,
                 registration=registration,
