@@ -48,6 +48,11 @@ class Delivery(models.Model):
     wanted_version = models.PositiveIntegerField(default=1)
     wanted_at = models.DateTimeField(default=timezone.now)
 
+    # What the last try carried: written by the claim, before anything leaves.
+    tried_version = models.PositiveIntegerField(default=0)
+    tried_score = models.DecimalField(max_digits=14, decimal_places=6, null=True)
+    tried_maximum = models.DecimalField(max_digits=14, decimal_places=6, null=True)
+
     # What the LMS took.
     sent_score = models.DecimalField(max_digits=14, decimal_places=6, null=True)
     sent_maximum = models.DecimalField(max_digits=14, decimal_places=6, null=True)
@@ -61,7 +66,9 @@ class Delivery(models.Model):
     # The lease. A null next try means that nothing is to be done.
     next_try_at = models.DateTimeField(null=True)
     lease_token = models.CharField(max_length=32, blank=True)
-    tries = models.PositiveIntegerField(default=0)
+    # The LMS asked to be left alone until then (Retry-After).
+    not_before_at = models.DateTimeField(null=True)
+    tries = models.PositiveIntegerField(default=0)  # of the wanted version, counted when a try begins
     last_error_code = models.CharField(max_length=40, blank=True)
     last_error = models.TextField(blank=True)
 
@@ -90,6 +97,23 @@ class Delivery(models.Model):
     @property
     def sent_percent(self) -> Decimal | None:
         return self._percent(self.sent_score, self.sent_maximum)
+
+
+class LineItemSearch(models.Model):
+    """Finding or making the gradebook column of a link: one process at a time, so that no second column is made.
+
+    `gone_at`: the column that we knew vanished from the LMS, and another one was not found. A new one is made only
+    after a teacher said yes (`may_create_at`), since deleting it may have been meant.
+    """
+
+    resource_link = models.OneToOneField(ResourceLink, on_delete=models.CASCADE, related_name="line_item_search")
+    lease_token = models.CharField(max_length=32, blank=True)
+    leased_until = models.DateTimeField(null=True)
+    gone_at = models.DateTimeField(null=True)
+    may_create_at = models.DateTimeField(null=True)
+
+    def __str__(self) -> str:
+        return f"line item of {self.resource_link}"
 
 
 class DeliveryTry(models.Model):

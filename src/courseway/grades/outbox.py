@@ -1,0 +1,243 @@
+"""What the LMS is owed: written in the same transaction as the grade itself, so that neither exists without the other.
+
+The newest wish wins. A wish is a value and a version; whatever is under way when a newer wish arrives is not stopped,
+but it does not count as sent.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import ROUND_HALF_EVEN, Decimal
+
+from django.db import transaction
+from django.db.models import Case, DateTimeField, F, Q, QuerySet, Value, When
+from django.db.models.functions import Coalesce, Greatest
+
+from courseway.courses.models import Assignment, Role
+from courseway.grades.hints import hint_workers
+from courseway.grades.models import Delivery
+from courseway.lms.models import Arrival, Platform
+from courseway.orgs.models import Person
+from ltikit import vocabulary
+
+CHUNK = 500
+_STEP = Decimal("0.000001")
+_STUCK = (Delivery.State.FAILED, Delivery.State.NEEDS_TEACHER)
+
+
+@dataclass(frozen=True, slots=True)
+class Grade:
+    """What somebody's work is worth now, in points of `maximum`; a None `score` means that there is no grade."""
+
+    score: Decimal | None
+    maximum: Decimal
+    is_completed: bool
+    is_released: bool
+    comment: str = ""
+    started_at: datetime | None = None
+    submitted_at: datetime | None = None
+
+    @property
+    def exact_score(self) -> Decimal | None:
+        """The score as it is stored: never below 0, never above the maximum (H1)."""
+        if self.score is None:
+            return None
+        if not self.score.is_finite():
+            raise ValueError("a score must be a finite number")
+        return min(max(self.score, Decimal(0)), self.maximum).quantize(_STEP, rounding=ROUND_HALF_EVEN)
+
+    @property
+    def progress(self) -> str:
+        if self.is_completed:
+            return "completed"
+        return "submitted" if self.submitted_at else "started"
+
+
+class Wish(enum.Enum):
+    """What a grade means for one link."""
+
+    NOTHING = "nothing"  # not due, or already on its way
+    UNCHANGED = "unchanged"  # the LMS holds just this
+    SEND = "send"
+
+
+def decide_wish(mode: str, grade: Grade, held: Delivery | None, *, carries_comment: bool) -> Wish:
+    """The rules of `send_grade` (H2). `held` is what was owed before.
+
+    `grade_release`: once completed and released. `always`: at every occasion, also incomplete, also unchanged.
+    `changed`: whenever it differs from the last one. A grade that was taken back is taken back in the LMS too.
+    """
+    if mode not in ("always", "changed") and not (grade.is_completed and grade.is_released):
+        return Wish.NOTHING
+    if held is None:
+        return Wish.NOTHING if grade.exact_score is None else Wish.SEND
+    is_same = (held.wanted_score, held.wanted_maximum) == (grade.exact_score, grade.maximum)
+    if carries_comment and held.wanted_comment != grade.comment:
+        is_same = False
+    if not is_same or held.state in _STUCK or (mode == "always" and grade.exact_score is not None):
+        return Wish.SEND
+    return Wish.UNCHANGED if held.state == Delivery.State.SENT else Wish.NOTHING
+
+
+def owe(person: Person, assignment: Assignment, grade: Grade, *, now: datetime) -> list[Delivery]:
+    """The person's grade changed: store what each link of the assignment has to be told. Returns what is to be sent.
+
+    To be called inside the transaction that changes the grade.
+    """
+    return owe_many(assignment, {person.pk: grade}, now=now)
+
+
+def owe_many(assignment: Assignment, grades: Mapping[int, Grade], *, now: datetime) -> list[Delivery]:
+    """The same for many people at once, by their primary keys: three statements for each 500 of them."""
+    return _owe(assignment, grades, now, only_new_links=False)
+
+
+def owe_missing(person: Person, assignment: Assignment, grade: Grade, *, now: datetime) -> list[Delivery]:
+    """The same for links that the person opened after the grade existed; links that were told already are left."""
+    return _owe(assignment, {person.pk: grade}, now, only_new_links=True)
+
+
+def resend(deliveries: QuerySet[Delivery], *, now: datetime) -> int:
+    """Owe the same values once more, whatever became of them. Returns how many."""
+    is_leased = ~Q(lease_token="") & Q(next_try_at__gt=now)
+    at_once = Greatest(
+        Value(now, output_field=DateTimeField()),
+        Coalesce(F("quiet_until"), Value(now, output_field=DateTimeField())),
+        Coalesce(F("not_before_at"), Value(now, output_field=DateTimeField())),
+    )
+    with transaction.atomic():
+        number = deliveries.order_by().update(
+            state=Delivery.State.WAITING,
+            wanted_version=F("wanted_version") + 1,
+            wanted_at=now,
+            tries=0,
+            next_try_at=Case(When(is_leased, then=F("next_try_at")), default=at_once),
+        )
+        if number:
+            hint_workers()
+    return number
+
+
+def _owe(
+    assignment: Assignment, grades: Mapping[int, Grade], now: datetime, *, only_new_links: bool
+) -> list[Delivery]:
+    owed: list[Delivery] = []
+    people = list(grades)
+    with transaction.atomic():
+        for start in range(0, len(people), CHUNK):
+            owed += _owe_chunk(assignment, grades, people[start : start + CHUNK], now, only_new_links=only_new_links)
+        if owed:
+            hint_workers()
+    return owed
+
+
+def _owe_chunk(
+    assignment: Assignment, grades: Mapping[int, Grade], people: Sequence[int], now: datetime, *, only_new_links: bool
+) -> list[Delivery]:
+    arrivals = _arrivals_that_take_grades(assignment, people)
+    if not arrivals:
+        return []
+    held = {
+        (delivery.person_id, delivery.resource_link_id): delivery
+        for delivery in Delivery.objects.select_for_update(no_key=True).filter(
+            person_id__in=people, resource_link_id__in={link for _, link in arrivals}
+        )
+    }
+    new: list[Delivery] = []
+    changed: list[Delivery] = []
+    unchanged: list[int] = []
+    for place, arrival in arrivals.items():
+        before = held.get(place)
+        if before is not None and only_new_links:
+            continue
+        grade = grades[arrival.person_id]
+        is_v13 = arrival.platform.version == Platform.Version.V13
+        wish = decide_wish(arrival.resource_link.send_grade, grade, before, carries_comment=is_v13)
+        if wish is Wish.SEND and grade.maximum > 0:
+            delivery = before or _new_delivery(arrival, assignment)
+            _want(delivery, grade, now)
+            (changed if before else new).append(delivery)
+        elif wish is Wish.UNCHANGED and before is not None:
+            unchanged.append(before.pk)
+    Delivery.objects.bulk_create(new, batch_size=200)
+    if changed:
+        Delivery.objects.bulk_update(changed, _WANTED_FIELDS, batch_size=100)
+    if unchanged:
+        Delivery.objects.filter(pk__in=unchanged, state=Delivery.State.SENT).update(state=Delivery.State.UNCHANGED)
+    return new + changed
+
+
+def _arrivals_that_take_grades(assignment: Assignment, people: Sequence[int]) -> dict[tuple[int, int], Arrival]:
+    """The newest arrival of each person at each link whose LMS asked for a grade.
+
+    The rows are locked: two changes of one person's grade take turns, also while there is no delivery yet.
+    """
+    arrivals = (
+        Arrival.objects.select_for_update(of=("self",), no_key=True)
+        .select_related("resource_link", "context", "platform")
+        .filter(
+            person_id__in=people,
+            role=Role.STUDENT,
+            resource_link__assignment=assignment,
+            resource_link__assignment__course__enroll_only=False,
+            platform__revoked_at=None,
+            identity__is_test_user=False,  # LMSs refuse grades of their test people (C16)
+        )
+        .order_by("arrived_at", "pk")
+    )
+    return {(arrival.person_id, arrival.resource_link_id): arrival for arrival in arrivals if _takes_grades(arrival)}
+
+
+def _takes_grades(arrival: Arrival) -> bool:
+    """True if the LMS gave a way to return a grade for this person and link; most placed links are not graded."""
+    if arrival.platform.version == Platform.Version.V11:
+        return bool(arrival.outcome_url and arrival.result_sourcedid_encrypted)
+    has_place = bool(arrival.resource_link.lineitem_url or arrival.context.lineitems_url)
+    return has_place and vocabulary.SCOPE_SCORE in arrival.context.ags_scopes.split()
+
+
+def _new_delivery(arrival: Arrival, assignment: Assignment) -> Delivery:
+    return Delivery(
+        organization_id=arrival.platform.organization_id,
+        platform_id=arrival.platform_id,
+        person_id=arrival.person_id,
+        resource_link_id=arrival.resource_link_id,
+        assignment=assignment,
+        wanted_version=0,
+    )
+
+
+_WANTED_FIELDS = [
+    "assignment",
+    "platform",
+    "state",
+    "wanted_score",
+    "wanted_maximum",
+    "wanted_comment",
+    "wanted_progress",
+    "wanted_started_at",
+    "wanted_submitted_at",
+    "wanted_version",
+    "wanted_at",
+    "next_try_at",
+    "tries",
+]
+
+
+def _want(delivery: Delivery, grade: Grade, now: datetime) -> None:
+    is_leased = delivery.lease_token != "" and delivery.next_try_at is not None and delivery.next_try_at > now
+    delivery.state = Delivery.State.WAITING
+    delivery.wanted_score = grade.exact_score
+    delivery.wanted_maximum = grade.maximum
+    delivery.wanted_comment = grade.comment
+    delivery.wanted_progress = grade.progress
+    delivery.wanted_started_at = grade.started_at
+    delivery.wanted_submitted_at = grade.submitted_at
+    delivery.wanted_version += 1
+    delivery.wanted_at = now
+    delivery.tries = 0
+    if not is_leased:  # else whoever holds the lease sees the newer version and makes it due
+        delivery.next_try_at = max(now, delivery.quiet_until or now, delivery.not_before_at or now)
