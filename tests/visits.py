@@ -141,7 +141,7 @@ class Lms13:
     platform: Platform
     key: RSAKey = field(repr=False)
 
-    def claims(self, assignment: Assignment | None, nonce: str, **changes: Any) -> dict[str, Any]:
+    def claims(self, assignment: Assignment | None, nonce: str, /, **changes: Any) -> dict[str, Any]:
         now = int(time.time())
         claims: dict[str, Any] = {
             "iss": self.issuer,

@@ -26,7 +26,6 @@ from courseway.lms.models import (
     CourseContext,
     Deployment,
     LmsIdentity,
-    Platform,
     Registration,
     ResourceLink,
 )
@@ -118,9 +117,6 @@ def arrive(
     (it is then listed, and nothing else is stored).
     """
     deployment_pk = _find_deployment(launch, platform, known, now)
-    family = launch.platform.family[:60]
-    if family and family != platform.family:
-        Platform.objects.filter(pk=platform.pk).update(family=family)  # quirks are chosen by it
     candidate = resolution.candidate
     role = launch.role.value
     with transaction.atomic():
@@ -215,6 +211,7 @@ def _store_context(launch: Launch, deployment_pk: int, now: datetime) -> int:
         "lineitems_url": ags.lineitems_url if ags else "",
         "ags_scopes": " ".join(sorted(ags.scopes)) if ags else "",
         "roster_url": launch.roster.url if launch.roster else "",
+        "family": launch.platform.family[:60],
         "created_at": now,
     }
     # What this launch does not say stays as an earlier one said it (LTI-wide: titles may be left out at will).

@@ -29,7 +29,6 @@ class Platform(models.Model):
     public_id = models.CharField(max_length=20, unique=True, default=new_id, editable=False)
     version = models.CharField(max_length=3, choices=Version.choices)
     name = models.CharField(_("name"), max_length=200, blank=True)
-    family = models.CharField(max_length=60, blank=True)  # canvas, moodle, … as the platform says
     created_at = models.DateTimeField(default=timezone.now)
     revoked_at = models.DateTimeField(null=True, blank=True)
     # Rises with every change of keys, addresses or revocation, so that a cached copy can be seen to be stale.
@@ -121,6 +120,7 @@ class Context(models.Model):
     lineitems_url = models.URLField(max_length=2000, blank=True)
     ags_scopes = models.TextField(blank=True)  # space-separated, as offered by the newest launch
     roster_url = models.URLField(max_length=2000, blank=True)
+    family = models.CharField(max_length=60, blank=True)  # canvas, moodle, … as the platform says; quirks go by it
     created_at = models.DateTimeField(default=timezone.now)
 
     resource_links: RelatedManager[ResourceLink]

@@ -27,7 +27,6 @@ class KnownPlatform:
     config_version: int
     is_revoked: bool
     name: str = ""
-    family: str = ""
     consumer_key: str = ""
     secret: str = field(default="", repr=False)
     issuer: str = ""
@@ -121,7 +120,6 @@ def _from_consumer_key(row: ConsumerKey) -> KnownPlatform:
         config_version=platform.config_version,
         is_revoked=platform.revoked_at is not None,
         name=platform.name,
-        family=platform.family,
         consumer_key=row.key,
         secret=reveal_secret(row),
         loaded_at=time.monotonic(),
@@ -137,7 +135,6 @@ def _from_registration(row: Registration) -> KnownPlatform:
         config_version=platform.config_version,
         is_revoked=platform.revoked_at is not None,
         name=platform.name,
-        family=platform.family,
         issuer=row.issuer,
         client_id=row.client_id,
         authentication_url=row.authentication_url,
