@@ -124,7 +124,7 @@ RFC_BASE_STRING = (
 def test_rfc5849_3_4_1_base_string() -> None:
     """Query, body and header give the base string of RFC 5849 §3.4.1.1: empty and repeated names included."""
     header = oauth("9djdj82h48djs9d2", "137131201", "7d8f3e4a", oauth_token="kkk9d7dh3k39sjv7")
-    parameters = [*read_query(RFC_URL), *parse_form(RFC_BODY), *header, ("realm", "x"), ("oauth_signature", "y")]
+    parameters = [*read_query(RFC_URL), *parse_form(RFC_BODY), *header, ("oauth_signature", "y")]
     assert build_base_string("post", RFC_URL, parameters) == RFC_BASE_STRING
 
 
@@ -204,6 +204,14 @@ def test_query_parameters_are_signed(query: str) -> None:
     for other in (URL, f"{url}&more=1", f"{URL}?page=3"):
         with pytest.raises(BadSignatureError):
             verify_form_signature(signed, url=other, secret=SECRET)
+
+
+def test_a_field_named_realm_is_signed() -> None:
+    """Only the realm of an Authorization header stays out of the signature, not a form field of that name."""
+    signed = sign([*STUDENT_LAUNCH, ("realm", "x")])
+    verify_form_signature(signed, url=URL, secret=SECRET)
+    with pytest.raises(BadSignatureError):
+        verify_form_signature([pair for pair in signed if pair[0] != "realm"], url=URL, secret=SECRET)
 
 
 def test_canvas_counts_copied_query_parameters_once() -> None:

@@ -104,7 +104,7 @@ def authorization_header(
 def build_base_string(method: str, url: str, parameters: Pairs) -> str:
     """The signature base string (RFC 5849 §3.4.1).
 
-    `parameters` are all decoded pairs of query, body and header; `oauth_signature` and `realm` are left out.
+    `parameters` are all decoded pairs of query, body and header (without its realm); `oauth_signature` is left out.
 
     Raises `MalformedMessageError` if `url` has no scheme or host, or a port out of range.
     """
@@ -112,7 +112,7 @@ def build_base_string(method: str, url: str, parameters: Pairs) -> str:
         base_uri = base_string_uri(url)
     except ValueError as error:
         raise MalformedMessageError(f"the address cannot be signed: {error}") from error
-    covered = [pair for pair in parameters if pair[0] not in ("oauth_signature", "realm")]
+    covered = [pair for pair in parameters if pair[0] != "oauth_signature"]
     # oauthlib takes pairs and any method; its type stubs know only dicts and eight literals.
     return signature_base_string(cast(Any, method), base_uri, normalize_parameters(cast(Any, covered)))
 
