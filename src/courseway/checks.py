@@ -124,7 +124,7 @@ def _check_secret_key(environ: Mapping[str, str]) -> Iterator[CheckMessage]:
 def _check_networks() -> Iterator[CheckMessage]:
     for network in settings.ALLOWED_PRIVATE_NETWORKS:
         try:
-            ipaddress.ip_network(network.strip())
+            ipaddress.ip_network(network.strip(), strict=False)
         except ValueError as error:
             yield Error(
                 f"COURSEWAY_ALLOWED_PRIVATE_NETWORKS: {error}.",
@@ -135,7 +135,7 @@ def _check_networks() -> Iterator[CheckMessage]:
 
 def _check_tasks() -> Iterator[CheckMessage]:
     url = settings.TASKS_URL
-    if url and not url.startswith(("postgres://", "postgresql://", "sqlite://")):
+    if url and not url.startswith(("postgres://", "postgresql://")):
         yield Error(
             "COURSEWAY_TASKS_URL is not the address of a PostgreSQL database.",
             hint="Leave it out: background work then follows COURSEWAY_DATABASE_URL and needs nothing else.",

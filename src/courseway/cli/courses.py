@@ -1,0 +1,107 @@
+"""course import, set, show, export."""
+
+from __future__ import annotations
+
+from argparse import Namespace
+from typing import Any
+
+from django.utils import timezone
+
+from courseway.cli.answers import Answer, RefusedError, draw_table, list_facts
+from courseway.cli.organizations import get_organization
+from courseway.courses.exporting import export_course_to_folder
+from courseway.courses.importing import import_course_from_path
+from courseway.courses.models import Course
+from courseway.courses.settings_change import CourseSettingsError, set_course_settings
+from courseway.courses.teachers import TeacherError
+from courseway.courses.text_format import CourseFormatError
+from courseway.learning.scoring import release_completed
+from courseway.lms.course_json import course_as_json, imported_course_as_json
+
+
+def import_one(wish: Namespace) -> Answer:
+    organization = get_organization(wish.org)
+    try:
+        course = import_course_from_path(
+            wish.path, organization=organization, teacher_email=wish.teacher or None, now=timezone.now()
+        )
+    except (CourseFormatError, TeacherError) as error:
+        raise RefusedError(str(error)) from None
+    document = imported_course_as_json(course)
+    assignments = draw_table(
+        ("assignment", "module", "points", "LTI integration URL"),
+        [(one["title"], one["module"], one["points"], one["url"]) for one in document["assignments"]],
+        empty="It has no assignments.",
+    )
+    note = "" if course.lti_enabled else f"\nLTI is off: courseway course set {course.public_id} lti_enabled=true"
+    return Answer(document, f"{course.title} is course {course.public_id}.\n\n{assignments}\n{note}")
+
+
+def change_settings(wish: Namespace) -> Answer:
+    course = get_course(wish.course)
+    try:
+        changed = set_course_settings(course, dict(wish.settings))
+    except CourseSettingsError as error:
+        raise RefusedError(str(error)) from None
+    if "release_grades_automatically" in changed and course.release_grades_automatically:
+        release_completed(course, now=timezone.now())
+    return _describe(course)
+
+
+def show(wish: Namespace) -> Answer:
+    return _describe(get_course(wish.course))
+
+
+def export(wish: Namespace) -> Answer:
+    course = get_course(wish.course)
+    if wish.format != "folder":
+        raise RefusedError(f"This version cannot write the format {wish.format} yet. It writes: folder.")
+    if wish.output.exists() and not wish.output.is_dir():
+        raise RefusedError(f"{wish.output} is a file. Give a folder, which is made when it is not there.")
+    try:
+        count = export_course_to_folder(course, wish.output)
+    except OSError as error:
+        raise RefusedError(f"{error.filename or wish.output} cannot be written: {error.strerror}.") from None
+    return Answer({"path": str(wish.output), "items": count}, f"{count} files in {wish.output}")
+
+
+def get_course(public_id: str) -> Course:
+    course = Course.objects.select_related("organization", "parent").filter(public_id=public_id).first()
+    if course is None:
+        raise RefusedError(f"There is no course with the id {public_id!r}.")
+    return course
+
+
+def _describe(course: Course) -> Answer:
+    document = course_as_json(course)
+    parts = [
+        f"{course.title} ({course.public_id})",
+        list_facts([(name, _say(value)) for name, value in document["settings"].items()]),
+        draw_table(
+            ("assignment", "id", "points"),
+            [(one["title"], one["id"], one["points"]) for one in document["assignments"]],
+            empty="No assignments.",
+        ),
+        draw_table(
+            ("person", "e-mail", "LMS user ids", "role"),
+            [
+                (one["person"], one["email"], " ".join(one["lms_user_ids"]), _role(one))
+                for one in document["enrollments"]
+            ],
+            empty="Nobody is in this course yet.",
+        ),
+        draw_table(
+            ("LMS", "LMS course", "found by"),
+            [(one["platform"], one["context_id"], one["rule"]) for one in document["contexts"]],
+            empty="No LMS course is connected yet.",
+        ),
+    ]
+    return Answer(document, "\n\n".join(parts))
+
+
+def _say(value: Any) -> str:
+    return {True: "on", False: "off", "": "–"}.get(value, str(value)) if isinstance(value, bool | str) else str(value)
+
+
+def _role(enrollment: dict[str, Any]) -> str:
+    return str(enrollment["role"]) if enrollment["active"] else f"{enrollment['role']}, inactive"

@@ -1,0 +1,87 @@
+"""grade set, deliveries, drain."""
+
+from __future__ import annotations
+
+from argparse import Namespace
+
+from django.db.models import Q
+from django.utils import timezone
+
+from courseway.cli.answers import Answer, RefusedError, show_percent
+from courseway.cli.organizations import get_organization
+from courseway.courses.models import Assignment
+from courseway.grades.models import Delivery
+from courseway.grades.report import delivery_as_json, list_deliveries
+from courseway.learning.attempts import WorkError
+from courseway.learning.scoring import set_grade
+from courseway.orgs.models import Person
+
+
+def set_one(wish: Namespace) -> Answer:
+    assignment = _get_assignment(wish.assignment)
+    person = _find_person(assignment, wish.person)
+    try:
+        submission = set_grade(
+            assignment=assignment,
+            person=person,
+            percent=wish.percent,
+            complete=wish.complete,
+            release=wish.release,
+            now=timezone.now(),
+        )
+    except WorkError as error:
+        raise RefusedError(str(error)) from None
+    deliveries = list_deliveries(assignment=assignment, person=person)
+    document = {
+        "percent": submission.override_percent,
+        "completed": submission.completed_at is not None,
+        "released": submission.released_at is not None,
+        "deliveries": [delivery_as_json(delivery) for delivery in deliveries],
+    }
+    words = ["completed" if document["completed"] else "not completed", "released" if document["released"] else "held"]
+    line = f"{person}: {show_percent(wish.percent)} in {assignment}, {', '.join(words)}"
+    return Answer(document, f"{line}\n\n{_draw(deliveries, empty='Nothing is owed to an LMS for it yet.')}")
+
+
+def list_owed(wish: Namespace) -> Answer:
+    if wish.state and wish.state not in Delivery.State.values:
+        raise RefusedError(f"There is no state {wish.state!r}. There are: {', '.join(Delivery.State.values)}.")
+    organization = get_organization(wish.org) if wish.org else None
+    deliveries = list_deliveries(organization=organization, state=wish.state)
+    return Answer([delivery_as_json(one) for one in deliveries], _draw(deliveries, empty="No grade is owed."))
+
+
+def _get_assignment(public_id: str) -> Assignment:
+    assignment = (
+        Assignment.objects.select_related("course__organization").filter(public_id=public_id, deleted_at=None).first()
+    )
+    if assignment is None:
+        raise RefusedError(f"There is no assignment with the id {public_id!r}.")
+    return assignment
+
+
+def _find_person(assignment: Assignment, name: str) -> Person:
+    """The one person of the assignment's organization with this e-mail or LMS user id.
+
+    Several may share one of them: an unproven e-mail makes a second person (C1), and two LMSs may number their users
+    alike. People of the course come before others; if that does not decide, the command says who it could be.
+    """
+    organization = assignment.course.organization
+    named = Q(email__iexact=name) | Q(account__email__iexact=name) | Q(lms_identities__email__iexact=name)
+    named |= Q(lms_identities__lms_user_id=name)
+    found = list(Person.objects.filter(named, organization=organization).distinct().order_by("pk"))
+    if not found:
+        raise RefusedError(f"Nobody in {organization} has the e-mail or LMS user id {name!r}.")
+    enrolled = [person for person in found if person.enrollments.filter(course=assignment.course_id).exists()]
+    if len(enrolled or found) > 1:
+        could_be = "; ".join(_describe_person(person) for person in enrolled or found)
+        raise RefusedError(f"{name!r} is ambiguous. It could be: {could_be}. Give an LMS user id that only one has.")
+    return (enrolled or found)[0]
+
+
+def _describe_person(person: Person) -> str:
+    ids = ", ".join(
+        f"{identity.lms_user_id} on {identity.platform}"
+        for identity in person.lms_identities.select_related("platform")
+    )
+    return f"{person} <{person.email or 'no e-mail'}> with {f'LMS user id {ids}' if ids else 'no LMS user id'}"

@@ -1,0 +1,105 @@
+"""serve, worker, migrate, check."""
+
+from __future__ import annotations
+
+from argparse import Namespace
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+from django.core.checks import CRITICAL, DEBUG, ERROR, INFO, WARNING, CheckMessage, run_checks
+from django.core.checks import Error as CheckError
+from django.core.checks import Info as CheckInfo
+from django.core.management import call_command
+from django.db import connection
+from django.db.migrations.executor import MigrationExecutor
+
+from courseway.cli.answers import Answer, RefusedError
+from courseway.cli.ports import refuse_busy_port
+from courseway.cli.start import refuse_unmigrated
+
+_LEVELS = {DEBUG: "debug", INFO: "info", WARNING: "warning", ERROR: "error", CRITICAL: "critical"}
+
+
+def serve(wish: Namespace) -> int:
+    from courseway.supervise import supervise
+
+    refuse_unmigrated()
+    refuse_busy_port(wish.host, wish.port, flag="--port")
+    collect_static_files()
+    return supervise(host=wish.host, port=wish.port, workers=wish.workers, with_worker=not wish.no_worker)
+
+
+def work() -> int:
+    from courseway.worker import run_worker
+
+    refuse_unmigrated()
+    return run_worker()
+
+
+def migrate() -> Answer:
+    if settings.USES_SQLITE:
+        Path(settings.DATABASES["default"]["NAME"]).parent.mkdir(parents=True, exist_ok=True)
+    executor = MigrationExecutor(connection)
+    plan = executor.migration_plan(executor.loader.graph.leaf_nodes())
+    call_command("migrate", interactive=False, verbosity=0)
+    applied = [f"{migration.app_label}.{migration.name}" for migration, _ in plan]
+    text = f"The database is migrated: {len(applied)} steps." if applied else "The database was migrated already."
+    return Answer({"applied": applied}, text)
+
+
+def check() -> Answer:
+    """Wrong settings, and whether the database answers. Information alone does not make it fail."""
+    found = run_checks()
+    if not any(problem.id in ("courseway.E003", "courseway.E004") for problem in found):
+        found += _check_connection()
+    found = sorted(found, key=lambda problem: -problem.level)
+    is_ok = all(problem.level < WARNING for problem in found)
+    lines = [_explain(problem) for problem in found]
+    lines.append("All settings are right." if is_ok else "Settings are to be mended.")
+    document = {"ok": is_ok, "problems": [_encode(problem) for problem in found]}
+    return Answer(document, "\n".join(lines), status=0 if is_ok else 1)
+
+
+def _check_connection() -> list[CheckMessage]:
+    try:
+        executor = MigrationExecutor(connection)
+        is_migrated = not executor.migration_plan(executor.loader.graph.leaf_nodes())
+    except Exception as error:
+        # Whatever the driver raises, an operator has to read why.
+        hint = "Is COURSEWAY_DATABASE_URL right, and is the server running?"
+        return [CheckError(f"The database does not answer: {_shorten(error)}", hint=hint, id="courseway.E020")]
+    if is_migrated:
+        return []
+    return [
+        CheckInfo("The database is not migrated to this version.", hint="Run `courseway migrate`.", id="courseway.I020")
+    ]
+
+
+def _shorten(error: Exception) -> str:
+    return " ".join(str(error).split())[:300]
+
+
+def _explain(problem: CheckMessage) -> str:
+    hint = f" {problem.hint}" if problem.hint else ""
+    return f"{_LEVELS.get(problem.level, 'error'):8} {problem.id}  {problem.msg}{hint}"
+
+
+def _encode(problem: CheckMessage) -> dict[str, Any]:
+    level = _LEVELS.get(problem.level, "error")
+    return {"id": problem.id, "level": level, "message": str(problem.msg), "hint": str(problem.hint or "")}
+
+
+def collect_static_files() -> None:
+    """Copies styles and scripts into the data folder under names that carry their hash, for long caching.
+
+    The settings chose the plain storage if this was never done; the processes started later choose the hashed one.
+    """
+    settings.STORAGES = {
+        **settings.STORAGES,
+        "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
+    }
+    try:
+        call_command("collectstatic", interactive=False, verbosity=0)
+    except OSError as error:
+        raise RefusedError(f"{error.filename or settings.STATIC_ROOT} cannot be written: {error.strerror}.") from None
