@@ -121,9 +121,7 @@ def resend(deliveries: QuerySet[Delivery], *, now: datetime) -> int:
     return number
 
 
-def _owe(
-    assignment: Assignment, grades: Mapping[int, Grade], now: datetime, *, only_new_links: bool
-) -> list[Delivery]:
+def _owe(assignment: Assignment, grades: Mapping[int, Grade], now: datetime, *, only_new_links: bool) -> list[Delivery]:
     owed: list[Delivery] = []
     people = list(grades)
     with transaction.atomic():
