@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from django.urls import include, path
 
+from courseway.grades.org_home import show_organization
 from courseway.learning.views import home
+from courseway.orgs.urls import urlpatterns as orgs_urls
 
 urlpatterns = [
     path("", home, name="home"),
     path("lti/", include("courseway.lms.urls")),
     path("account/", include("courseway.orgs.sign_in_urls")),
-    path("o/", include("courseway.orgs.urls")),
+    # The home of an organization shows launches and grades, which stand above the room of organizations.
+    path("o/", include(([path("<slug:slug>/", show_organization, name="organization"), *orgs_urls], "orgs"))),
     path("o/", include("courseway.lms.org_urls")),
     path("o/", include("courseway.grades.org_urls")),
     path("courses/", include("courseway.courses.urls")),

@@ -5,13 +5,37 @@ A visitor in the session of a launch never gets through here: a launch opens a c
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import wraps
+from typing import Concatenate, ParamSpec
+
+from django.contrib.auth.views import redirect_to_login
 from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from django.utils.translation import gettext as _
 
 from courseway.orgs.models import Member, Organization
 from courseway.orgs.visitor import visitor_of
+
+P = ParamSpec("P")
+
+
+def sign_in_required(
+    view: Callable[Concatenate[HttpRequest, P], HttpResponse],
+) -> Callable[Concatenate[HttpRequest, P], HttpResponse]:
+    """Sends nobody to the sign-in page and back again. A launch is refused: signing in would not change who it is."""
+
+    @wraps(view)
+    def checked(request: HttpRequest, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponse:
+        visitor = visitor_of(request)
+        if visitor.launch is not None:
+            raise PermissionDenied(_("This page is not part of the LMS course."))
+        if visitor.account is None:
+            return redirect_to_login(request.get_full_path())
+        return view(request, *args, **kwargs)
+
+    return checked
 
 
 def list_my_organizations(request: HttpRequest) -> QuerySet[Organization]:
@@ -34,6 +58,11 @@ def get_organization_to_teach(request: HttpRequest, slug: str) -> Organization:
     if membership.role not in (Member.Role.OWNER, Member.Role.TEACHER):
         raise PermissionDenied(_("Only owners and teachers of the organization may do this."))
     return membership.organization
+
+
+def get_membership(request: HttpRequest, slug: str) -> Member:
+    """What the signed-in account is in the organization; 403 for everybody who is not in it."""
+    return _membership(request, slug)
 
 
 def _membership(request: HttpRequest, slug: str) -> Member:
