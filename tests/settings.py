@@ -38,5 +38,9 @@ if os.environ.get("COURSEWAY_TEST_DATABASE") == "postgres":
 
 from courseway.settings import *  # noqa: E402, F403
 
+if USES_SQLITE:  # noqa: F405
+    # A file, so that threads and other processes can work on it as they do in production.
+    DATABASES["default"]["TEST"] = {"NAME": os.path.join(_folder, "test.sqlite3")}  # noqa: F405
+
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 EMAIL_BACKEND = "django.core.mail.backends.locmem.EmailBackend"
