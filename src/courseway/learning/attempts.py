@@ -108,7 +108,9 @@ def keep_answers(attempt: Attempt, answers: Mapping[str, str]) -> None:
 
 def questions_of(assignment: Assignment) -> list[Question]:
     """All questions in the order of the pages."""
-    return list(Question.objects.filter(page__assignment=assignment).order_by("page__position", "page", "position", "pk"))
+
+
+X
 
 
 def hand_in(attempt: Attempt, submission: Submission, questions: Sequence[Question], now: datetime) -> None:

@@ -1,5 +1,19 @@
 from __future__ import annotations
 
-from django.urls import URLPattern, URLResolver
+from django.urls import path
 
-urlpatterns: list[URLPattern | URLResolver] = []
+from courseway.learning import grading_views, oversight_views
+
+app_name = "learning_course"
+
+_RESULTS = "<slug:course_id>/assignments/<slug:assignment_id>/results/"
+
+urlpatterns = [
+    path("<slug:course_id>/gradebook/", oversight_views.gradebook, name="gradebook"),
+    path("<slug:course_id>/assignments/<slug:assignment_id>/preview/", oversight_views.preview, name="preview"),
+    path(_RESULTS, oversight_views.results, name="results"),
+    path(_RESULTS + "act/", grading_views.act_on_all, name="act_on_all"),
+    path(_RESULTS + "<slug:person_id>/", oversight_views.result, name="result"),
+    path(_RESULTS + "<slug:person_id>/act/", grading_views.act_on_one, name="act_on_one"),
+    path(_RESULTS + "<slug:person_id>/grade/", grading_views.grade, name="grade"),
+]

@@ -1,4 +1,4 @@
-"""What the answers to an assignment's questions are worth. Pure, and exact: no binary fraction decides about a point."""
+"""What the answers to questions are worth. Pure, and exact: no binary fraction decides about a point."""
 
 from __future__ import annotations
 
@@ -99,7 +99,7 @@ def is_correct(question: MarkedQuestion, answer: str) -> bool:
 
 
 def mark_answers(questions: Iterable[MarkedQuestion], answers: Mapping[str, str], points: Decimal) -> Marks:
-    """Mark every question and scale what was earned to the assignment's points, should the questions add up otherwise."""
+    """Mark every question, and scale the sum to the assignment's points where the questions add up otherwise."""
     marks: dict[str, QuestionMark] = {}
     earned = available = Decimal(0)
     for question in questions:

@@ -47,7 +47,6 @@ __all__ = [
     "mark_completed",
     "release",
     "release_completed",
-    "remove_override",
     "reopen",
     "save_answers",
     "set_grade",
@@ -141,17 +140,19 @@ def set_grade(
     complete: bool = False,
     release: bool = False,
     comment: str | None = None,
+    forget_override: bool = False,
     now: datetime,
 ) -> Submission:
     """A teacher's own grade, which wins over the marks. What is not asked for does not change.
 
     `percent` None leaves the grade, `comment` None the comment; a released grade stays released.
+    `forget_override` goes back to what the answers earned.
     """
     if percent is not None and not (percent.is_finite() and 0 <= percent <= 100):
         raise GradeError(_("A grade is a percentage between 0 and 100."))
     with transaction.atomic():
         submission = lock_or_make(assignment, person, now)
-        if percent is not None:
+        if forget_override or percent is not None:
             submission.override_percent = percent
         if comment is not None:
             submission.comment = comment
@@ -160,16 +161,6 @@ def set_grade(
         if release and submission.released_at is None:
             submission.released_at = now
         release_if_automatic(submission, assignment, now)
-        submission.save()
-        owe_grades(assignment, [submission], now)
-        return submission
-
-
-def remove_override(*, assignment: Assignment, person: Person, now: datetime) -> Submission:
-    """Back to what the answers earned."""
-    with transaction.atomic():
-        submission = lock_or_make(assignment, person, now)
-        submission.override_percent = None
         submission.save()
         owe_grades(assignment, [submission], now)
         return submission
@@ -217,6 +208,3 @@ def release_completed(course: Course, *, now: datetime) -> int:
     waiting = Submission.objects.filter(WAITS_FOR_RELEASE).values("assignment")
     assignments = Assignment.objects.filter(course=course, pk__in=waiting).select_related("course")
     return sum(release(assignment, now=now) for assignment in assignments)
-
-
-

@@ -1,5 +1,19 @@
 from __future__ import annotations
 
-from django.urls import URLPattern, URLResolver
+from django.urls import path
 
-urlpatterns: list[URLPattern | URLResolver] = []
+from courseway.learning import views, work_views
+
+app_name = "learning"
+
+urlpatterns = [
+    path("", views.dashboard, name="dashboard"),
+    path("courses/<slug:course_id>/", views.course, name="course"),
+    path("assignments/<slug:assignment_id>/", work_views.assignment, name="assignment"),
+    path("assignments/<slug:assignment_id>/feedback/", work_views.feedback, name="feedback"),
+    path("assignments/<slug:assignment_id>/start/", work_views.start, name="start"),
+    path("assignments/<slug:assignment_id>/answers/", work_views.save, name="save"),
+    path("assignments/<slug:assignment_id>/submit/", work_views.submit, name="submit"),
+    path("assignments/<slug:assignment_id>/retry/", work_views.retry, name="retry"),
+    path("assignments/<slug:assignment_id>/delivery/", work_views.delivery, name="delivery"),
+]

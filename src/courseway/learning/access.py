@@ -1,0 +1,144 @@
+"""The only ways to somebody's work: each getter checks the permission that its name says."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest
+from django.utils.translation import gettext as _
+
+from courseway.courses.access import (
+    CourseAccess,
+    get_assignment,
+    get_course_to_oversee,
+    get_course_to_see,
+    get_course_to_teach,
+)
+from courseway.courses.models import Assignment, Course, Enrollment, Role
+from courseway.learning.models import Submission
+from courseway.learning.progress import starts_in_lms
+from courseway.lms.access import list_learners
+from courseway.orgs.models import Person
+from courseway.orgs.visitor import visitor_of
+
+
+class ClosedError(PermissionDenied):
+    """The student is in the course, but the course or the assignment is closed; says which and links back."""
+
+    def __init__(self, text: str, course: Course) -> None:
+        super().__init__(text)
+        self.course = course
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """A student at an assignment of their own."""
+
+    access: CourseAccess
+    assignment: Assignment
+    person: Person
+    submission: Submission | None
+    can_start: bool
+
+    @property
+    def course(self) -> Course:
+        return self.access.course
+
+
+def get_assignment_to_see(request: HttpRequest, public_id: str) -> tuple[CourseAccess, Assignment]:
+    """The assignment for anybody in its course; students find published ones in open courses only."""
+    course = Course.objects.filter(assignments__public_id=public_id).only("public_id").first()
+    if course is None:
+        raise PermissionDenied(_("This assignment does not exist, or you are not in its course."))
+    access = get_course_to_see(request, course.public_id)
+    if access.role == Role.STUDENT:
+        check_course_is_open(access.course)
+        is_there = Assignment.objects.filter(public_id=public_id, published=True, deleted_at=None).exists()
+        if not is_there:
+            raise ClosedError(_("This assignment is not available at the moment."), access.course)
+    assignment = get_assignment(access, public_id)
+    assignment.course = access.course
+    return access, assignment
+
+
+def get_own_work(request: HttpRequest, public_id: str) -> Work:
+    """The visitor's own work on an assignment, for students only."""
+    access, assignment = get_assignment_to_see(request, public_id)
+    return own_work(request, access, assignment)
+
+
+def own_work(request: HttpRequest, access: CourseAccess, assignment: Assignment) -> Work:
+    if access.role != Role.STUDENT or access.person is None:
+        raise PermissionDenied(_("Only students of the course work on its assignments."))
+    launch = visitor_of(request).launch
+    is_launched_here = launch is not None and launch.assignment_public_id == assignment.public_id
+    return Work(
+        access=access,
+        assignment=assignment,
+        person=access.person,
+        submission=Submission.objects.filter(assignment=assignment, person=access.person).first(),
+        can_start=is_launched_here or not starts_in_lms(access.course),
+    )
+
+
+def check_course_is_open(course: Course) -> None:
+    if course.archived_at is not None:
+        raise ClosedError(_("This course is over. Your teacher can open it again."), course)
+    if not course.published:
+        raise ClosedError(_("This course is not published yet. Your teacher decides when it opens."), course)
+
+
+def list_my_courses(request: HttpRequest) -> list[tuple[Course, Person]]:
+    """The open courses in which the visitor is a student, with the person they are there."""
+    visitor = visitor_of(request)
+    enrollments = Enrollment.objects.filter(
+        role=Role.STUDENT, active=True, course__published=True, course__archived_at=None
+    )
+    if visitor.launch is not None:
+        if visitor.launch.role != Role.STUDENT:
+            return []
+        enrollments = enrollments.filter(course=visitor.launch.course_id, person=visitor.person)
+    elif visitor.account is not None:
+        enrollments = enrollments.filter(person__account=visitor.account)
+    else:
+        return []
+    found = enrollments.select_related("course", "person").order_by("course__title", "course")
+    return [(enrollment.course, enrollment.person) for enrollment in found]
+
+
+def get_learner_to_oversee(
+    request: HttpRequest, course_id: str, assignment_id: str, person_id: str
+) -> tuple[CourseAccess, Assignment, Enrollment]:
+    """A student's work on an assignment, for teachers and mentors who may see that student."""
+    access, assignment = get_results_to_oversee(request, course_id, assignment_id)
+    return access, assignment, _learner(request, access, person_id)
+
+
+def get_learner_to_grade(
+    request: HttpRequest, course_id: str, assignment_id: str, person_id: str
+) -> tuple[CourseAccess, Assignment, Enrollment]:
+    """A student's work on an assignment, for teachers who may grade that student."""
+    access, assignment = get_results_to_grade(request, course_id, assignment_id)
+    return access, assignment, _learner(request, access, person_id)
+
+
+def get_results_to_oversee(request: HttpRequest, course_id: str, assignment_id: str) -> tuple[CourseAccess, Assignment]:
+    return _with_assignment(get_course_to_oversee(request, course_id), assignment_id)
+
+
+def get_results_to_grade(request: HttpRequest, course_id: str, assignment_id: str) -> tuple[CourseAccess, Assignment]:
+    return _with_assignment(get_course_to_teach(request, course_id), assignment_id)
+
+
+def _with_assignment(access: CourseAccess, assignment_id: str) -> tuple[CourseAccess, Assignment]:
+    assignment = get_assignment(access, assignment_id)
+    assignment.course = access.course
+    return access, assignment
+
+
+def _learner(request: HttpRequest, access: CourseAccess, person_id: str) -> Enrollment:
+    learner = list_learners(access, visitor_of(request)).filter(person__public_id=person_id).first()
+    if learner is None:
+        raise PermissionDenied(_("This student does not exist, or is not one whose work you may see."))
+    return learner
