@@ -1,0 +1,235 @@
+"""Every address there is, visited by people who have no business there: they learn and change nothing of others."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from django.apps import apps
+from django.core import serializers
+from django.http import HttpResponse
+from django.test import Client
+from django.urls import URLPattern, URLResolver, get_resolver
+
+from courseway.courses.models import Enrollment, Page, Role
+from courseway.grades.models import Delivery
+from courseway.learning.models import Submission
+from courseway.learning.scoring import set_grade
+from courseway.lms.models import Launch
+from courseway.orgs.models import Member, Person
+from tests.cast import Cast
+from tests.visits import Lms11, make_lms11, make_lms13, open_launch
+
+# What may be written without a right: sessions, mail codes and the log of refused launches.
+OPEN_MODELS = {"sessions.session", "lms.launch", "account.emailconfirmation"}
+
+
+@dataclass
+class Scene:
+    """The cast in the middle of a term: launches came, work was graded, the LMS was told."""
+
+    cast: Cast
+    lms: Lms11
+    values: dict[str, list[str]]
+    secrets: list[str]
+
+
+@pytest.fixture
+def scene(cast: Cast, client: Client) -> Scene:
+    lms, lms13 = make_lms11(cast.acme), make_lms13(cast.acme)
+    response = lms.launch(client, f"/lti/a/{cast.operators.public_id}", lis_person_name_full="Sally Learner")
+    assert response.status_code == 303, response.content
+    now = datetime.now(UTC)
+    sally = Person.objects.get(lms_identities__lms_user_id="user-1")
+    for person in (sally, cast.sam, cast.sue):
+        set_grade(assignment=cast.operators, person=person, percent=Decimal(80), complete=True, release=True, now=now)
+    assert Delivery.objects.filter(person=sally).exists()
+    rows = [Member, Delivery, Submission]
+    numbers = {str(pk) for model in rows for pk in model.objects.values_list("pk", flat=True)}
+    platforms = [lms.platform, lms13.platform]
+    people = [cast.sam, cast.sue, cast.mia, cast.tom_person, sally]
+    values = {
+        "slug": [cast.acme.slug],
+        "organization": [cast.acme.slug],
+        "course": [cast.course.public_id],
+        "course_id": [cast.course.public_id],
+        "assignment": [cast.operators.public_id],
+        "assignment_id": [cast.operators.public_id],
+        "content": [cast.operators.content_id],
+        "person": [person.public_id for person in people],
+        "person_id": [person.public_id for person in people],
+        "platform": [platform.public_id for platform in platforms],
+        "public_id": [cast.course.public_id, *(row.public_id for row in Submission.objects.all())],
+        "page": list(Page.objects.filter(assignment=cast.operators).values_list("key", flat=True)),
+        "reference": list(Launch.objects.values_list("reference", flat=True)),
+        "pk": sorted(numbers),
+        "id": sorted(numbers),
+        "delivery": [str(pk) for pk in Delivery.objects.values_list("pk", flat=True)],
+    }
+    secrets = [
+        *(person.name for person in people),
+        *(person.email for person in people if person.email),
+        "Olive Owner",
+        cast.olive.email,
+        cast.acme.name,
+        cast.course.title,
+        cast.operators.title,
+        lms.key,
+        lms.secret,
+    ]
+    return Scene(cast, lms, values, secrets)
+
+
+def list_routes() -> list[str]:
+    """Every address of the product as a pattern, such as `courses/<slug:course_id>/gradebook/`."""
+
+    def walk(patterns: list[Any], prefix: str) -> Iterator[str]:
+        for pattern in patterns:
+            here = prefix + str(pattern.pattern)
+            if isinstance(pattern, URLResolver):
+                yield from walk(pattern.url_patterns, here)
+            elif isinstance(pattern, URLPattern):
+                yield here
+
+    return sorted(set(walk(get_resolver().url_patterns, "")))
+
+
+def fill(route: str, values: dict[str, list[str]]) -> list[str]:
+    """The addresses of a route with the cast's ids in the places of its parameters, found by their names."""
+    # Regular expressions of allauth become parameters of the same names.
+    route = re.sub(r"\(\?P(<\w+>)[^)]*\)", r"\1", route).replace("^", "").replace("\\Z", "").replace("$", "")
+    names = [name.rpartition(":")[2] for name in re.findall(r"<([\w:]+)>", route)]
+    choices = [values.get(name, ["1"]) for name in names]
+    parts = re.split(r"<[\w:]+>", route)
+    return [
+        "/" + "".join(part + value for part, value in itertools.zip_longest(parts, chosen, fillvalue=""))
+        for chosen in itertools.product(*choices)
+    ]
+
+
+Visit = Callable[[str, str], Any]
+
+
+def visit_as_nobody(scene: Scene) -> Visit:
+    return lambda method, path: send(Client(raise_request_exception=False), method, path)
+
+
+def visit_as_outsider(scene: Scene) -> Visit:
+    def visit(method: str, path: str) -> Any:
+        client = Client(raise_request_exception=False)
+        client.force_login(scene.cast.oscar)
+        return send(client, method, path)
+
+    return visit
+
+
+def visit_as_foreign_student(scene: Scene) -> Visit:
+    """In the session of a launch into the course of another organization."""
+    client = Client(raise_request_exception=False)
+    cast = scene.cast
+    person = Person.objects.create(organization=cast.umbrella, name="Fay Foreign", email="fay@umbrella.example")
+    prefix = open_launch(client, person, cast.foreign_course, Role.STUDENT, cast.foreign_assignment)
+    return lambda method, path: send(client, method, prefix + path)
+
+
+def visit_as_fellow_student(scene: Scene) -> Visit:
+    """In the session of a launch into the same course, as somebody who knows the others from class at most."""
+    client = Client(raise_request_exception=False)
+    person = Person.objects.create(organization=scene.cast.acme, name="Finn Fellow", email="finn@acme.example")
+    prefix = open_launch(client, person, scene.cast.course, Role.STUDENT, scene.cast.operators)
+    return lambda method, path: send(client, method, prefix + path)
+
+
+def visit_as_former_teacher(scene: Scene) -> Visit:
+    """An account that taught here once and was taken out of the organization and the course."""
+    Member.objects.filter(organization=scene.cast.acme, account=scene.cast.tom).delete()
+    Enrollment.objects.filter(person=scene.cast.tom_person).update(active=False)
+
+    def visit(method: str, path: str) -> Any:
+        client = Client(raise_request_exception=False)
+        client.force_login(scene.cast.tom)
+        return send(client, method, path)
+
+    return visit
+
+
+def send(client: Client, method: str, path: str) -> Any:
+    return getattr(client, method)(path, secure=True, HTTP_HOST="tool.example")
+
+
+# Who comes, and which of the cast's secrets they may know.
+VISITORS: list[tuple[Callable[[Scene], Visit], set[str]]] = [
+    (visit_as_nobody, set()),
+    (visit_as_outsider, set()),
+    (visit_as_foreign_student, set()),
+    (visit_as_former_teacher, {"Tom Teacher", "tom@acme.example", "Acme University"}),
+    (visit_as_fellow_student, {"Python basics", "Operators", "Acme University"}),
+]
+
+
+def read_body(response: HttpResponse) -> str:
+    content = b"".join(response) if getattr(response, "streaming", False) else response.content
+    return content.decode("utf-8", "replace")
+
+
+@pytest.mark.parametrize(("make_visit", "known"), VISITORS, ids=[visitor.__name__ for visitor, _ in VISITORS])
+def test_no_address_tells_others_about_people(
+    scene: Scene, make_visit: Callable[[Scene], Visit], known: set[str]
+) -> None:
+    """Whoever has no right sees no name, no e-mail and no key of the cast, at any address, and no address breaks."""
+    visit, wrong = make_visit(scene), []
+    for path in itertools.chain.from_iterable(fill(route, scene.values) for route in list_routes()):
+        response = visit("get", path)
+        body = read_body(response)
+        told = [secret for secret in scene.secrets if secret not in known and secret in body]
+        if response.status_code >= 500 or told:
+            wrong.append(f"{path} answered {response.status_code} and told {told}")
+    assert not wrong, "\n".join(wrong)
+
+
+@pytest.mark.parametrize(("make_visit", "known"), VISITORS[:4], ids=[visitor.__name__ for visitor, _ in VISITORS[:4]])
+def test_no_address_lets_others_change_anything(
+    scene: Scene, make_visit: Callable[[Scene], Visit], known: set[str]
+) -> None:
+    """Whoever has no right changes no row by a POST to any address, and no address breaks."""
+    visit, wrong = make_visit(scene), []
+    before = read_rows()
+    for path in itertools.chain.from_iterable(fill(route, scene.values) for route in list_routes()):
+        response = visit("post", path)
+        if response.status_code >= 500:
+            wrong.append(f"{path} answered {response.status_code}")
+        after = read_rows()
+        wrong += [f"{path} changed {name}" for name in before if before[name] != after[name]]
+        before = after
+    assert not wrong, "\n".join(wrong)
+
+
+def read_rows() -> dict[str, str]:
+    """All rows that count, as text, by model."""
+    models = [model for model in apps.get_models() if model._meta.label_lower not in OPEN_MODELS]
+    return {
+        model._meta.label: json.dumps(serializers.serialize("json", model._default_manager.order_by("pk")))
+        for model in models
+    }
+
+
+def test_the_sweep_would_see_a_leak(scene: Scene) -> None:
+    """The owner, at the same addresses, sees the names of people: the sweep goes where they are shown."""
+    seen: dict[str, set[str]] = {}
+    for path in itertools.chain.from_iterable(fill(route, scene.values) for route in list_routes()):
+        client = Client()
+        client.force_login(scene.cast.olive)
+        response = send(client, "get", path)
+        body = read_body(response) if response.status_code == 200 else ""
+        seen[path] = {secret for secret in scene.secrets if secret in body}
+    assert {"Sam Student", "sam@acme.example", "Sally Learner", "Python basics", scene.lms.key} <= set().union(
+        *seen.values()
+    )
+    assert len([path for path, secrets in seen.items() if "Sam Student" in secrets]) >= 3, seen
