@@ -108,9 +108,8 @@ def keep_answers(attempt: Attempt, answers: Mapping[str, str]) -> None:
 
 def questions_of(assignment: Assignment) -> list[Question]:
     """All questions in the order of the pages."""
-
-
-X
+    questions = Question.objects.filter(page__assignment=assignment)
+    return list(questions.order_by("page__position", "page", "position", "pk"))
 
 
 def hand_in(attempt: Attempt, submission: Submission, questions: Sequence[Question], now: datetime) -> None:
@@ -152,9 +151,20 @@ def release_if_automatic(submission: Submission, assignment: Assignment, now: da
 
 
 def save_all(submissions: Sequence[Submission], fields: Sequence[str], now: datetime) -> None:
+    """Each row with values of its own."""
     for submission in submissions:
         submission.updated_at = now
     Submission.objects.bulk_update(submissions, [*fields, "updated_at"], batch_size=BATCH)
+
+
+def set_all(submissions: Sequence[Submission], now: datetime, **values: datetime | None) -> None:
+    """The same values for every row."""
+    for submission in submissions:
+        for name, value in values.items():
+            setattr(submission, name, value)
+    for start in range(0, len(submissions), BATCH):
+        pks = [submission.pk for submission in submissions[start : start + BATCH]]
+        Submission.objects.filter(pk__in=pks).update(**values, updated_at=now)
 
 
 def grade_of(submission: Submission, assignment: Assignment) -> outbox.Grade:

@@ -31,6 +31,7 @@ from courseway.learning.attempts import (
     questions_of,
     release_if_automatic,
     save_all,
+    set_all,
     submissions_of,
 )
 from courseway.learning.models import Attempt, Submission
@@ -183,10 +184,7 @@ def reopen(assignment: Assignment, persons: Iterable[Person], *, now: datetime) 
     """
     with transaction.atomic():
         submissions = lock(submissions_of(assignment, persons).exclude(completed_at=None))
-        for submission in submissions:
-            submission.completed_at = None
-            submission.reopened_at = now
-        save_all(submissions, ["completed_at", "reopened_at"], now)
+        set_all(submissions, now, completed_at=None, reopened_at=now)
         open_again(assignment, submissions, now)
         owe_grades(assignment, submissions, now)
         return len(submissions)
@@ -196,9 +194,7 @@ def release(assignment: Assignment, persons: Iterable[Person] | None = None, *, 
     """Show and send every completed grade at once. Returns how many were released."""
     with transaction.atomic():
         submissions = lock(submissions_of(assignment, persons).filter(WAITS_FOR_RELEASE))
-        for submission in submissions:
-            submission.released_at = now
-        save_all(submissions, ["released_at"], now)
+        set_all(submissions, now, released_at=now)
         owe_grades(assignment, submissions, now)
         return len(submissions)
 
