@@ -65,7 +65,7 @@ def _describe_module(module: Module, files: dict[str, str]) -> dict[str, Any]:
 
 
 def _describe_assignment(assignment: Assignment, files: dict[str, str]) -> dict[str, Any]:
-    description: dict[str, Any] = {"title": assignment.title, "key": assignment.key, "points": assignment.points}
+    description: dict[str, Any] = {"title": assignment.title, "key": assignment.key, "points": _trim(assignment.points)}
     if assignment.due_at is not None:
         description["due_at"] = assignment.due_at.astimezone(UTC)
     if assignment.attempts != 1:
@@ -97,7 +97,12 @@ def _describe_question(question: Question) -> dict[str, Any]:
     for name in ("answer", "tolerance"):
         if question.kind == Question.Kind.NUMBER and name in body:
             body[name] = Decimal(body[name])
-    return {"kind": question.kind, "key": question.key, "text": question.text, **body, "points": question.points}
+    return {"kind": question.kind, "key": question.key, "text": question.text, **body, "points": _trim(question.points)}
+
+
+def _trim(points: Decimal) -> Decimal:
+    """10 for 10.00: the column's places say nothing."""
+    return points.to_integral_value() if points == points.to_integral_value() else points.normalize()
 
 
 class _Dumper(yaml.SafeDumper):
@@ -109,8 +114,6 @@ class _Dumper(yaml.SafeDumper):
 
 def _write_decimal(dumper: yaml.SafeDumper, number: Decimal) -> yaml.Node:
     text = format(number, "f")
-    if "." in text and number == number.to_integral_value():
-        text = format(number.to_integral_value(), "f")
     kind = "float" if "." in text else "int"
     return dumper.represent_scalar(f"tag:yaml.org,2002:{kind}", text)
 

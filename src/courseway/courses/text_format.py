@@ -101,6 +101,7 @@ class _Keys:
     def __init__(self, noun: str) -> None:
         self.noun = noun
         self.taken: set[str] = set()
+        self.numbers: dict[str, int] = {}  # the last number given to a stem, so that equal titles cost nothing
 
     def claim(self, key: str) -> bool:
         is_new = key.casefold() not in self.taken
@@ -110,10 +111,12 @@ class _Keys:
     def make(self, title: str) -> str:
         # A title without any Latin letter still gets the same key each time.
         stem = slugify(title)[:60].strip("-_") or f"{self.noun}-{hashlib.sha256(title.encode()).hexdigest()[:8]}"
-        key, number = stem, 1
+        number = self.numbers.get(stem, 1)
+        key = stem if number == 1 else f"{stem}-{number}"
         while not self.claim(key):
             number += 1
             key = f"{stem}-{number}"
+        self.numbers[stem] = number
         return key
 
 
