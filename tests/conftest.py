@@ -1,8 +1,13 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import settings
 
 from tests.cast import Cast, make_cast
+
+# No time limit per example: a busy machine is not a broken rule. pytest's own time limit still holds.
+settings.register_profile("courseway", deadline=None)
+settings.load_profile("courseway")
 
 
 @pytest.fixture

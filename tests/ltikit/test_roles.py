@@ -72,6 +72,8 @@ STUDENTS: list[list[str]] = [
     [f"{MEMBERSHIP}/Learner#Instructor"],
     [f"{MEMBERSHIP}/Learner#NonCreditLearner"],
     [f"{MEMBERSHIP}Instructor"],
+    [f"{MEMBERSHIP}sInstructor"],
+    ["urn:lti:role:ims/lis.Instructor"],
     ["http://lms.example.edu/vocab/lis/v2/membership#Instructor"],
     ["urn:lti:role:ims/lis/Learner/Instructor"],
     ["urn:lti:role:ims/lisInstructor"],
