@@ -103,7 +103,6 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
-    "courseway.health.HealthMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",

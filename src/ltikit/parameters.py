@@ -1,4 +1,4 @@
-"""Custom parameters with normalised names, the same for both versions of LTI.
+"""Forms and custom parameters as they arrive, read the same way for both versions of LTI.
 
 Links made for other tools, typed by hand in an LMS or passed through its forms spell the same name
 in many ways: `custom_codio_page`, `CUSTOM_CODIO_SEND_GRADE`, `codio_custom_mentor_for`.
@@ -8,6 +8,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from urllib.parse import parse_qsl, urlsplit
+
+from ltikit.errors import MalformedMessageError
+
+MAX_BODY = 64 * 1024
+"""Bytes of a form that are read."""
+
+MAX_FIELDS = 256
+"""Fields of a form that are read."""
 
 ALIASES = {"class_target_id": "course_target_id", "parent_class_id": "parent_course_id"}
 """Older names that are still in use, and the names that took their place."""
@@ -15,6 +24,40 @@ ALIASES = {"class_target_id": "course_target_id", "parent_class_id": "parent_cou
 _QUOTES = {'"': '"', "'": "'", "“": "”", "‘": "’"}
 _LINE_BREAK = re.compile(r"\r\n|\r|\n")
 _VARIABLE = re.compile(r"\$[A-Za-z][A-Za-z0-9_.\-]*(?:<[^<>]*>)?")
+
+
+_BAD_ESCAPE = re.compile(rb"%(?![0-9A-Fa-f]{2})")
+
+
+def parse_form(body: bytes) -> list[tuple[str, str]]:
+    """The decoded fields of a form body (application/x-www-form-urlencoded, UTF-8), in order, duplicates kept.
+
+    Raises `MalformedMessageError` for more than 64 KiB or 256 fields, broken percent-encoding, text that is
+    not UTF-8 or holds NUL, and a field without a name.
+    """
+    if len(body) > MAX_BODY:
+        raise MalformedMessageError(f"the form has {len(body)} bytes, more than {MAX_BODY}")
+    if _BAD_ESCAPE.search(body):
+        raise MalformedMessageError("the form is not properly percent-encoded")
+    try:
+        form = parse_qsl(body.decode("utf-8"), keep_blank_values=True, errors="strict", max_num_fields=MAX_FIELDS)
+    except ValueError as error:  # UnicodeDecodeError is one
+        raise MalformedMessageError(f"the form is not UTF-8 or has more than {MAX_FIELDS} fields") from error
+    if any(not name or "\0" in name or "\0" in value for name, value in form):
+        raise MalformedMessageError("the form has a field without a name or with a NUL character")
+    return form
+
+
+def is_web_url(url: str) -> bool:
+    """True for an absolute http or https URL that a browser may be sent to: a host, no blanks or control characters."""
+    if any(character <= " " or character in '\x7f\\"<>' for character in url):
+        return False
+    try:
+        parts = urlsplit(url)
+        has_host = bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        return False
+    return has_host and parts.scheme in ("http", "https")
 
 
 def normalise_name(name: str) -> str:

@@ -2,19 +2,9 @@
 
 from __future__ import annotations
 
-from urllib.parse import quote, urlencode, urlsplit
+from urllib.parse import quote, urlencode
 
-
-def is_web_url(url: str) -> bool:
-    """True for an absolute http or https URL that a browser may be sent to: a host, no blanks or control characters."""
-    if any(character <= " " or character in '\x7f\\"<>' for character in url):
-        return False
-    try:
-        parts = urlsplit(url)
-        has_host = bool(parts.hostname) and parts.port != 0
-    except ValueError:
-        return False
-    return has_host and parts.scheme in ("http", "https")
+from ltikit.parameters import is_web_url
 
 
 def build_return_url(

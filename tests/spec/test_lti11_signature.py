@@ -10,7 +10,7 @@ from urllib.parse import quote
 import pytest
 
 from ltikit.errors import BadSignatureError, MalformedMessageError, MissingParameterError, UnsupportedAlgorithmError
-from ltikit.v11.launch import parse_form
+from ltikit.parameters import parse_form
 from ltikit.v11.oauth1 import authorization_header, build_base_string, read_query, verify_form_signature
 from tests.ltikit.v11.signed_forms import KEY, NOW, SECRET, STUDENT_LAUNCH, URL, Form, sign
 

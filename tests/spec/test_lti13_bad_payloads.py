@@ -64,8 +64,9 @@ def refuse(error: type[LtiError], claims: Any = None, **options: Any) -> LtiErro
 
 def test_b01_no_kid_sent_in_jwt_header() -> None:
     """A header without kid is refused before any key is looked up."""
-    error = refuse(MissingParameterError, header={"badtestonly": "12345", "alg": "RS256"}, keys=LockedKeyset())
-    assert "kid" in error.detail
+    for kid in ({}, {"kid": ""}, {"kid": None}, {"kid": 7}, {"kid": [KID]}):
+        header = {"badtestonly": "12345", "alg": "RS256", **kid}
+        assert "kid" in refuse(MissingParameterError, header=header, keys=LockedKeyset()).detail
 
 
 def test_b02_incorrect_kid_in_jwt_header() -> None:

@@ -27,8 +27,8 @@ def keyset_for(platform: KnownPlatform, *, now: datetime) -> Keyset:
     An expired copy is still used when the platform cannot be reached.
     Raises ServiceUnavailableError or another ServiceError when there is none.
     """
-    if platform.keyset is not None and now.timestamp() < platform.keyset_expires_at:
-        return platform.keyset
+    if living := platform.living_keyset(now):
+        return living
     try:
         return read_keyset(platform.pk, platform.keyset_url, now=now)
     except ServiceUnavailableError:

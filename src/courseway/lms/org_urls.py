@@ -1,5 +1,30 @@
+"""Below /o/<organization>/: LTI integrations and the launch log, for owners."""
+
 from __future__ import annotations
 
-from django.urls import URLPattern, URLResolver
+from django.urls import path
 
-urlpatterns: list[URLPattern | URLResolver] = []
+from courseway.lms import launch_log_views, org_views, registration_views
+
+app_name = "lms_org"
+
+urlpatterns = [
+    path("<slug:slug>/lti", org_views.show_integrations, name="integrations"),
+    path("<slug:slug>/lti/keys", org_views.add_key, name="add_key"),
+    path("<slug:slug>/lti/keys/<str:platform>/secret", org_views.show_secret, name="show_secret"),
+    path("<slug:slug>/lti/keys/<str:platform>/reset", org_views.reset_key, name="reset_key"),
+    path("<slug:slug>/lti/platforms/<str:platform>/name", org_views.rename, name="rename"),
+    path("<slug:slug>/lti/platforms/<str:platform>/revoke", org_views.revoke, name="revoke"),
+    path("<slug:slug>/lti/platforms/<str:platform>/reinstate", org_views.reinstate, name="reinstate"),
+    path("<slug:slug>/lti/registrations/new", registration_views.add, name="add_registration"),
+    path("<slug:slug>/lti/registrations/<str:platform>", registration_views.show, name="registration"),
+    path("<slug:slug>/lti/registrations/<str:platform>/test", registration_views.test, name="test_registration"),
+    path("<slug:slug>/lti/registrations/<str:platform>/deployments", registration_views.add_one, name="add_deployment"),
+    path(
+        "<slug:slug>/lti/registrations/<str:platform>/deployments/<int:pk>/approve",
+        registration_views.approve,
+        name="approve_deployment",
+    ),
+    path("<slug:slug>/launches", launch_log_views.show_launches, name="launches"),
+    path("<slug:slug>/launches/<str:reference>", launch_log_views.show_launch, name="launch"),
+]

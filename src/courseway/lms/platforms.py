@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from courseway.lms.keys import reveal_secret
 from courseway.lms.models import ConsumerKey, Platform, Registration
@@ -38,6 +39,10 @@ class KnownPlatform:
     keyset_read_at: float = 0.0
     keyset_expires_at: float = 0.0
     loaded_at: float = field(default=0.0, compare=False)
+
+    def living_keyset(self, now: datetime) -> Keyset | None:
+        """The platform's public keys as long as they may be used without asking again."""
+        return self.keyset if now.timestamp() < self.keyset_expires_at else None
 
 
 _by_key: dict[str, KnownPlatform] = {}

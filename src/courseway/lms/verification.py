@@ -88,7 +88,7 @@ def verify_v13(request: HttpRequest, form: Pairs, trail: Trail, *, now: datetime
         if platform is None or platform.is_revoked:
             raise UnknownPlatformError("the registration was revoked or deleted")
         registration = Registration(platform.issuer, platform.client_id, deployment_ids=None)
-        keys = keysets.keyset_for(platform, now=now)
+        keys = platform.living_keyset(now) or keysets.keyset_for(platform, now=now)
 
         def verify_with(keyset: Keyset) -> Launch:
             return verify_launch_v13(

@@ -20,16 +20,15 @@ from courseway.lms.known import read_known
 from courseway.lms.models import Launch as LaunchRow
 from courseway.lms.platforms import KnownPlatform
 from courseway.lms.refusals import ForeignTargetError, LaunchMethodError, MissingUserError, NotOfferedError
-from courseway.lms.resolve import name_assignment, resolve
+from courseway.lms.resolve import Kind, Target, name_assignment, read_target, resolve
 from courseway.lms.sessions import landing_url, open_session, set_launch_cookie
-from courseway.lms.targets import Kind, Target, read_target
 from courseway.lms.verification import Trail, begin_login, public_url_of, verify_v11, verify_v13
 from courseway.orgs.ids import new_id
 from courseway.orgs.models import Organization
 from ltikit.errors import LtiError, MalformedMessageError, ReplayError, UnknownPlatformError
 from ltikit.launch import Launch, Message, Role
+from ltikit.parameters import MAX_BODY, parse_form
 from ltikit.returns import build_return_url
-from ltikit.v11.launch import MAX_BODY, parse_form
 from ltikit.v13 import login as v13_login
 
 LOGIN_LIFETIME = timedelta(minutes=10)

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from types import MappingProxyType
 from typing import Any
-from urllib.parse import parse_qsl, unquote, unquote_plus
+from urllib.parse import unquote, unquote_plus
 
 from ltikit.errors import (
     ExpiredError,
@@ -21,16 +21,9 @@ from ltikit.errors import (
     UnsupportedVersionError,
 )
 from ltikit.launch import Context, Launch, Message, Outcomes, Person, PlatformInfo, ResourceLink, Roster
-from ltikit.parameters import is_unexpanded, normalise_parameters, single
-from ltikit.returns import is_web_url
+from ltikit.parameters import is_unexpanded, is_web_url, normalise_parameters, single
 from ltikit.roles import is_test_user, split_roles, strongest_role
 from ltikit.v11.oauth1 import Pairs, read_query, verify_form_signature
-
-MAX_BODY = 64 * 1024
-"""Bytes of a form that are read."""
-
-MAX_FIELDS = 256
-"""Fields of a form that are read."""
 
 MAX_KEY = 255
 """Characters of a consumer key or a nonce."""
@@ -47,28 +40,8 @@ The answer then takes as long as for a known key with a wrong secret, so that no
 _MESSAGES = MappingProxyType(
     {"basic-lti-launch-request": Message.RESOURCE_LINK, "ContentItemSelectionRequest": Message.DEEP_LINKING}
 )
-_BAD_ESCAPE = re.compile(rb"%(?![0-9A-Fa-f]{2})")
 _ESCAPE = re.compile(r"%[0-9A-Fa-f]{2}")
 _ENCODED_ADDRESS = re.compile(r"[a-z][a-z0-9+.\-]*%3a", re.IGNORECASE)
-
-
-def parse_form(body: bytes) -> list[tuple[str, str]]:
-    """The decoded fields of a form body (application/x-www-form-urlencoded, UTF-8), in order, duplicates kept.
-
-    Raises `MalformedMessageError` for more than 64 KiB or 256 fields, broken percent-encoding, text that is
-    not UTF-8 or holds NUL, and a field without a name.
-    """
-    if len(body) > MAX_BODY:
-        raise MalformedMessageError(f"the form has {len(body)} bytes, more than {MAX_BODY}")
-    if _BAD_ESCAPE.search(body):
-        raise MalformedMessageError("the form is not properly percent-encoded")
-    try:
-        form = parse_qsl(body.decode("utf-8"), keep_blank_values=True, errors="strict", max_num_fields=MAX_FIELDS)
-    except ValueError as error:  # UnicodeDecodeError is one
-        raise MalformedMessageError(f"the form is not UTF-8 or has more than {MAX_FIELDS} fields") from error
-    if any(not name or "\0" in name or "\0" in value for name, value in form):
-        raise MalformedMessageError("the form has a field without a name or with a NUL character")
-    return form
 
 
 def looks_like_launch(form: Pairs) -> bool:

@@ -22,8 +22,7 @@ from ltikit.errors import (
     WrongNonceError,
 )
 from ltikit.launch import Ags, Context, Launch, Message, Outcomes, Person, PlatformInfo, ResourceLink, Roster
-from ltikit.parameters import is_unexpanded, normalise_parameters, single, split_list
-from ltikit.returns import is_web_url
+from ltikit.parameters import is_unexpanded, is_web_url, normalise_parameters, single, split_list
 from ltikit.roles import is_test_user, strongest_role
 from ltikit.v13.jwt import ACCEPTED_ALGORITHMS, check_audience, check_times, verify_token
 from ltikit.v13.keys import Keyset

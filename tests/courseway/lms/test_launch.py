@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from types import FrameType
 from typing import Any
 
 import pytest
@@ -14,7 +18,7 @@ from courseway.lms import platforms
 from courseway.lms.models import Arrival, Context, Launch, LmsIdentity, ResourceLink
 from courseway.orgs.models import Person
 from tests.cast import Cast
-from tests.visits import CLAIM, MEMBERSHIP, Lms11, Lms13, make_lms11, make_lms13
+from tests.visits import CLAIM, MEMBERSHIP, Lms11, Lms13, make_lms11, make_lms13, post_form
 
 
 @pytest.fixture(autouse=True)
@@ -253,3 +257,38 @@ def refusal(response: Any) -> tuple[int, str]:
     html = response.content.decode()
     assert 'data-launch="refused"' in html, html
     return response.status_code, html.partition('data-code="')[2].partition('"')[0]
+
+
+def files_run_by(act: Callable[[], Any]) -> set[str]:
+    """The product's own files in which code runs during `act`, relative to src."""
+    import courseway
+
+    source = str(Path(courseway.__file__).parents[1])
+    seen: set[str] = set()
+
+    def note(frame: FrameType, event: str, argument: object) -> None:
+        if event == "call" and frame.f_code.co_filename.startswith(source):
+            seen.add(frame.f_code.co_filename[len(source) + 1 :])
+
+    sys.setprofile(note)
+    try:
+        act()
+    finally:
+        sys.setprofile(None)
+    return seen
+
+
+def test_a_launch_runs_through_few_files(client: Client, cast: Cast, lms11: Lms11, lms13: Lms13) -> None:
+    """A launch can be read: whichever version, first or repeated, it runs through at most 14 of our files."""
+    path = f"/lti/a/{cast.operators.public_id}"
+    # What a process does only once - loading modules, middleware, addresses - belongs to no launch.
+    lms11.launch(client, path, user_id="the-first-ever")
+    lms13.launch(client, cast.operators, sub="the-first-ever")
+    for _ in range(2):
+        files = files_run_by(lambda: lms11.launch(client, path))
+        assert len(files) <= 14, "\n".join(sorted(files))
+        asked = lms13.begin(client)
+        token = lms13.token(lms13.claims(cast.operators, asked["nonce"]))
+        form = [("id_token", token), ("state", asked["state"])]
+        files = files_run_by(lambda form=form: post_form(client, "/lti/launch", form))
+        assert len(files) <= 14, "\n".join(sorted(files))

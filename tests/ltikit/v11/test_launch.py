@@ -9,13 +9,11 @@ from hypothesis import strategies as st
 
 from ltikit.errors import LtiError, MalformedMessageError, MissingParameterError
 from ltikit.launch import Context, Message, Outcomes, Person, PlatformInfo, ResourceLink, Role, Roster
+from ltikit.parameters import MAX_BODY, MAX_FIELDS, parse_form
 from ltikit.v11.launch import (
-    MAX_BODY,
-    MAX_FIELDS,
     UNKNOWN_SECRET,
     consumer_key_of,
     looks_like_launch,
-    parse_form,
     verify_launch,
 )
 from tests.ltikit.v11.signed_forms import (
