@@ -1,0 +1,46 @@
+"""Why did this launch fail? For owners, by the reference that the page of a refusal shows."""
+
+from __future__ import annotations
+
+from django.core.paginator import Paginator
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.views.decorators.http import require_safe
+
+from courseway.lms.launch_log import RULE_WORDS, hint_of, list_launches, list_steps
+from courseway.lms.models import Launch
+from courseway.lms.org_access import get_launch_to_inspect
+from courseway.orgs.access import get_organization_to_own, sign_in_required
+
+PER_PAGE = 50
+
+
+@sign_in_required
+@require_safe
+def show_launches(request: HttpRequest, slug: str) -> HttpResponse:
+    organization = get_organization_to_own(request, slug)
+    text, outcome = request.GET.get("q", "").replace("\0", ""), request.GET.get("outcome", "")
+    launches = list_launches(organization, text=text, outcome=outcome)
+    words = {
+        "organization": organization,
+        "page_obj": Paginator(launches, PER_PAGE).get_page(request.GET.get("page")),
+        "q": text,
+        "outcome": outcome,
+        "outcomes": Launch.Outcome.choices,
+    }
+    return render(request, "lms/launches.html", words)
+
+
+@sign_in_required
+@require_safe
+def show_launch(request: HttpRequest, slug: str, reference: str) -> HttpResponse:
+    organization = get_organization_to_own(request, slug)
+    launch = get_launch_to_inspect(organization, reference)
+    words = {
+        "organization": organization,
+        "launch": launch,
+        "hint": hint_of(launch.code),
+        "rule": RULE_WORDS.get(launch.rule, launch.rule),
+        "steps": list_steps(launch),
+    }
+    return render(request, "lms/launch.html", words)
