@@ -52,7 +52,9 @@ def _run(argv: list[str]) -> int:
 
 def _manage(argv: list[str]) -> int:
     """Django's own commands, with Django's own manners."""
-    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "courseway.settings")
+    from courseway.cli.start import name_settings
+
+    name_settings()
     from django.core.management import ManagementUtility
 
     ManagementUtility(["courseway manage", *argv]).execute()

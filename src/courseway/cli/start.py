@@ -15,13 +15,13 @@ _MISSING_STATES = ("42P01", "42703")
 
 def set_up_django(*, is_checking: bool = False) -> None:
     """Django with our settings. Refuses settings that cannot work, unless they are what is being checked."""
-    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "courseway.settings")
     import django
     from django.apps import apps
     from django.core.checks import ERROR
 
     try:
         if not apps.ready:
+            name_settings()
             django.setup()
     except PermissionError as error:
         raise RefusedError(
@@ -36,6 +36,11 @@ def set_up_django(*, is_checking: bool = False) -> None:
     errors = [problem for problem in find_problems(os.environ) if problem.level >= ERROR]
     if errors:
         raise RefusedError(" ".join(f"{problem.msg} {problem.hint}" for problem in errors))
+
+
+def name_settings() -> None:
+    """This program has one file of settings, whatever another Django project has left in the environment."""
+    os.environ["DJANGO_SETTINGS_MODULE"] = "courseway.settings"
 
 
 @contextmanager

@@ -1,0 +1,201 @@
+"""The command as a real program, on an installation of its own: starting, checking, serving, stopping."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+
+
+@dataclass
+class Installation:
+    """A data folder and an environment without any settings of whoever runs the tests."""
+
+    folder: Path
+    settings: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def environ(self) -> dict[str, str]:
+        ours = ("COURSEWAY_", "DJANGO_")
+        inherited = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
+        own = {"COURSEWAY_DATA_DIR": str(self.folder), "PYTHONPATH": str(ROOT / "src")}
+        return {**inherited, **own, **self.settings}
+
+    def run(self, *words: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(self.command(*words), env=self.environ, capture_output=True, text=True, check=False)
+
+    def start(self, *words: str) -> subprocess.Popen[str]:
+        return subprocess.Popen(
+            self.command(*words), env=self.environ, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        )
+
+    @staticmethod
+    def command(*words: str) -> list[str]:
+        return [sys.executable, "-W", "ignore", "-P", "-m", "courseway", *words]
+
+
+@pytest.fixture
+def installation(tmp_path: Path) -> Installation:
+    return Installation(tmp_path / "data")
+
+
+def find_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def get(url: str) -> tuple[int, Any]:
+    with urllib.request.urlopen(url, timeout=5) as answer:
+        return answer.status, json.loads(answer.read())
+
+
+def test_an_unmigrated_database_is_refused_in_one_line(installation: Installation) -> None:
+    """Commands and `serve` name the remedy; after `migrate` they work, and a second `migrate` has nothing to do."""
+    make = ("org", "create", "--name", "A", "--owner", "a@b.example")
+    for words in (("launches", "--org", "acme"), ("serve",), make):
+        ended = installation.run(*words)
+        assert ended.returncode == 1
+        assert ended.stderr == (
+            "courseway: The database is not migrated to this version. Run `courseway migrate`.\n"
+        ), ended.stderr
+    assert json.loads(installation.run("migrate", "--json").stdout)["applied"]
+    assert json.loads(installation.run("migrate", "--json").stdout) == {"applied": []}
+    assert installation.run(*make).returncode == 0
+
+
+def test_the_key_of_an_installation_is_made_once_and_kept_secret(installation: Installation) -> None:
+    """Without COURSEWAY_SECRET_KEY a key is made in the data folder, readable by its owner alone."""
+    installation.run("migrate")
+    file = installation.folder / "secret_key"
+    first = file.read_text()
+    assert len(first) >= 32
+    assert file.stat().st_mode & 0o777 == 0o600
+    installation.run("migrate")
+    assert file.read_text() == first
+
+
+def test_check_is_content_with_defaults_and_says_where_mail_is(installation: Installation) -> None:
+    """Nothing has to be set; `check` is content and tells that mail is kept in the data folder."""
+    ended = installation.run("check", "--json")
+    document = json.loads(ended.stdout)
+    assert (ended.returncode, document["ok"]) == (0, True)
+    assert any("mail" in problem["message"].lower() for problem in document["problems"])
+
+
+def test_check_names_every_wrong_setting_at_once(installation: Installation) -> None:
+    """Each wrong setting has an id and a hint, a misspelled one the right name; other commands refuse."""
+    installation.settings = {
+        "COURSEWAY_PUBLIC_URL": "courses.example.edu",
+        "COURSEWAY_DATABASE_URL": "mysql://localhost/courses",
+        "COURSEWAY_ALLOWED_PRIVATE_NETWORKS": "10.0.0.0/8,home",
+        "COURSEWAY_TIME_ZONE": "Middle/Earth",
+        "COURSEWAY_EMAIL_URL": "pigeon://loft",
+        "COURSEWAY_EMAIL_FROM": "nobody",
+        "COURSEWAY_LOG_LEVEL": "chatty",
+        "COURSEWAY_TASKS_URL": "amqp://queue",
+        "COURSEWAY_PUBIC_URL": "https://courses.example.edu",
+    }
+    ended = installation.run("check", "--json")
+    document = json.loads(ended.stdout)
+    assert (ended.returncode, document["ok"]) == (1, False)
+    problems = {problem["id"]: problem for problem in document["problems"]}
+    expected = {"E001", "E003", "E005", "E006", "E007", "E008", "E009", "E010", "E011", "W003"}
+    assert {f"courseway.{one}" for one in expected} <= set(problems)
+    assert all(problem["hint"] for name, problem in problems.items() if name.startswith("courseway."))
+    assert "COURSEWAY_PUBLIC_URL" in problems["courseway.W003"]["hint"]
+    refused = installation.run("migrate")
+    assert refused.returncode == 1
+    assert refused.stderr.count("\n") == 1
+    assert "Traceback" not in refused.stderr
+
+
+def test_a_secret_may_stand_in_a_file(installation: Installation, tmp_path: Path) -> None:
+    """NAME_FILE is read without the line break at its end; a file that is not there is named in one line."""
+    file = tmp_path / "key"
+    file.write_text("k" * 40 + "\n")
+    installation.settings = {"COURSEWAY_SECRET_KEY_FILE": str(file)}
+    assert json.loads(installation.run("check", "--json").stdout)["ok"] is True
+    assert not (installation.folder / "secret_key").exists()
+    installation.settings = {"COURSEWAY_SECRET_KEY_FILE": str(tmp_path / "missing")}
+    ended = installation.run("migrate")
+    assert ended.returncode == 1
+    assert ended.stderr.count("\n") == 1
+    assert "COURSEWAY_SECRET_KEY_FILE" in ended.stderr
+
+
+def test_a_database_that_does_not_answer_is_a_refusal(installation: Installation) -> None:
+    """An unreachable server is one line for every command, and a problem for `check`."""
+    installation.settings = {
+        "COURSEWAY_DATABASE_URL": "postgresql://nobody@127.0.0.1:1/courses",
+        "COURSEWAY_SECRET_KEY": "k" * 40,
+    }
+    for words in (("launches", "--org", "acme"), ("migrate",)):
+        ended = installation.run(*words)
+        assert ended.returncode == 1
+        assert ended.stderr.count("\n") == 1, ended.stderr
+        assert "does not answer" in ended.stderr
+    document = json.loads(installation.run("check", "--json").stdout)
+    assert "courseway.E020" in [problem["id"] for problem in document["problems"]]
+
+
+def test_django_commands_stay_reachable(installation: Installation) -> None:
+    """`courseway manage` runs Django's own commands with our settings."""
+    ended = installation.run("manage", "diffsettings", "--all")
+    assert ended.returncode == 0
+    assert "courseway.urls" in ended.stdout
+
+
+def test_a_reader_that_hangs_up_is_no_error(installation: Installation) -> None:
+    """`courseway … | head -1` leaves no stack trace behind."""
+    command = " ".join(f"'{word}'" for word in installation.command("check", "--json"))
+    ended = subprocess.run(
+        ["sh", "-c", f"{command} | true"], env=installation.environ, capture_output=True, text=True, check=False
+    )
+    assert "Traceback" not in ended.stderr
+
+
+def test_serve_answers_and_ends_with_all_its_children(installation: Installation) -> None:
+    """`serve` answers with web and worker; SIGTERM ends it in order, and its port is free again."""
+    port = find_port()
+    installation.settings = {"COURSEWAY_PUBLIC_URL": f"http://127.0.0.1:{port}"}
+    assert installation.run("migrate").returncode == 0
+    server = installation.start("serve", "--port", str(port))
+    try:
+        wait_until_ready(server, f"http://127.0.0.1:{port}/readyz")
+        assert get(f"http://127.0.0.1:{port}/healthz") == (200, {"ok": True})
+        busy = installation.run("serve", "--port", str(port))
+        assert busy.returncode == 1
+        assert f"127.0.0.1:{port} cannot be used" in busy.stderr
+        server.send_signal(signal.SIGTERM)
+        assert server.wait(timeout=30) == 0
+    finally:
+        server.kill()
+        server.communicate()
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        probe.bind(("127.0.0.1", port))
+
+
+def wait_until_ready(server: subprocess.Popen[str], url: str) -> None:
+    give_up_at = time.monotonic() + 60
+    while True:
+        assert server.poll() is None, server.communicate()[0]
+        try:
+            get(url)
+            return
+        except OSError:
+            assert time.monotonic() < give_up_at, "it does not answer"
+            time.sleep(0.1)
