@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import zipfile
 from datetime import UTC
 from decimal import Decimal
@@ -14,6 +15,7 @@ from django.db.models import Prefetch
 from courseway.courses.models import Assignment, Course, Module, Page, Question
 
 COURSE_FILE = "course.yaml"
+OTHER_LINE_ENDS = re.compile("[\x85\u2028\u2029\ufeff]")
 
 
 def export_course(course: Course) -> dict[str, str]:
@@ -119,7 +121,9 @@ def _write_decimal(dumper: yaml.SafeDumper, number: Decimal) -> yaml.Node:
 
 
 def _write_text(dumper: yaml.SafeDumper, text: str) -> yaml.Node:
-    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style="|" if "\n" in text else None)
+    # Only an escape keeps a line end that is not \n: YAML reads the others as \n.
+    style = '"' if OTHER_LINE_ENDS.search(text) else "|" if "\n" in text else None
+    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style=style)
 
 
 _Dumper.add_representer(Decimal, _write_decimal)

@@ -157,7 +157,7 @@ class _CourseReader(FieldReader):
             return lambda: ParsedAssignment("", "", DEFAULT_POINTS)
         title = self.read_title(fields)
         key = self._claim_key(fields, keys)
-        points = self.read_points(fields, "points", lowest=Decimal("0.01"), default=None)
+        points = self.read_points(fields, "points", lowest=Decimal("0.01"), default=Decimal(0))
         due_at = self.read_time(fields, "due_at")
         attempts = self.read_whole_number(fields, "attempts", default=1, highest=1_000_000)
         published = self.read_bool(fields, "published", default=True)
@@ -247,7 +247,7 @@ class _CourseReader(FieldReader):
         if not text and noted == len(self.problems):
             self.note_field(fields, "text", _("is missing"))
         self._count_text(len(text), fields)
-        points = self.read_points(fields, "points", lowest=Decimal(0), default=Decimal(1)) or Decimal(0)
+        points = self.read_points(fields, "points", lowest=Decimal(0), default=Decimal(1))
         kind = self.read_word(fields, "kind", tuple(KEYS_OF_KIND))
         if not kind:
             return empty
@@ -272,8 +272,8 @@ class _CourseReader(FieldReader):
     def _read_number_body(self, fields: Fields) -> dict[str, Any]:
         if not fields.has("answer"):
             self.note_field(fields, "answer", _("is missing"))
-        answer = self.read_number(fields, "answer", Decimal(0)) or Decimal(0)
-        tolerance = self.read_number(fields, "tolerance", Decimal(0)) or Decimal(0)
+        answer = self.read_number(fields, "answer", default=Decimal(0))
+        tolerance = self.read_number(fields, "tolerance", default=Decimal(0))
         if tolerance < 0:
             self.note_field(fields, "tolerance", _("must not be below 0"))
         return {"answer": write_decimal(answer), "tolerance": write_decimal(tolerance)}

@@ -172,11 +172,11 @@ class FieldReader:
         message = _("must be a whole number from 0 to %(highest)s") % {"highest": highest}
         return self._read(fields, name, parse, default, message)
 
-    def read_number(self, fields: Fields, name: str, default: Decimal | None = None) -> Decimal | None:
+    def read_number(self, fields: Fields, name: str, *, default: Decimal) -> Decimal:
         """Any decimal number, exactly as written."""
         return self._read(fields, name, parse_number, default, _("must be a number such as 2.5"))
 
-    def read_points(self, fields: Fields, name: str, *, lowest: Decimal, default: Decimal | None) -> Decimal | None:
+    def read_points(self, fields: Fields, name: str, *, lowest: Decimal, default: Decimal) -> Decimal:
         """Points have at most two places after the point and fit their column."""
         highest = Decimal("9999999.99")
 
