@@ -252,7 +252,15 @@ def test_x_issued_too_long_ago() -> None:
 @pytest.mark.parametrize("name", ["exp", "iat"])
 def test_x_time_missing(name: str) -> None:
     """A token without exp or iat is refused: it would be good for ever."""
-    assert name in refuse(ExpiredError, make_claims(name)).detail
+    assert refuse(ExpiredError, make_claims(name)).detail == f"{name} is missing"
+
+
+def test_x_times_say_how_far_off_they_are() -> None:
+    """The refusal gives the difference in seconds, from which a wrong clock can be told."""
+    now = int(NOW.timestamp())
+    assert refuse(ExpiredError, make_claims(exp=now - 61)).detail == "exp was 61 s ago"
+    assert refuse(ExpiredError, make_claims(iat=now + 7200)).detail == "iat is 7200 s in the future"
+    assert refuse(ExpiredError, make_claims(exp=-1e300)).detail == "exp was very many s ago"
 
 
 @pytest.mark.parametrize("name", ["exp", "iat", "nbf"])
