@@ -8,6 +8,8 @@ import time
 from django.db import transaction
 from django_tasks import task
 
+from courseway.grades.dispatch import wake_or_deliver
+
 logger = logging.getLogger(__name__)
 
 # One hint stands for all that is due when it arrives, so a burst of changes needs few of them.
@@ -37,6 +39,4 @@ def _enqueue() -> None:
 @task()
 def deliver_due() -> None:
     """Deliver what is due. In a worker this wakes the one loop that delivers; elsewhere it delivers here and now."""
-    from courseway.grades import dispatch
-
-    dispatch.wake_or_deliver()
+    wake_or_deliver()

@@ -1,0 +1,352 @@
+"""Many deliveries at once: claims what is due, sends through threads, stores what became of it in batches.
+
+All statements run in the thread that turns the loop; the others only wait for answers. Each platform has a lane of its
+own, so that an LMS that is slow, down or asking for patience holds up nobody else's grades.
+"""
+
+from __future__ import annotations
+
+import logging
+import queue
+import time
+from collections import defaultdict, deque
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from django.db import InterfaceError, OperationalError, connection
+from django.db.models import DateTimeField, F, Q, Value
+from django.db.models.functions import Coalesce, Greatest
+from django.utils import timezone
+
+from courseway import outbound
+from courseway.grades.delivery import Job, Taken, deliver
+from courseway.grades.exchange import Ask, PostponedError, Release, Steps, Turn
+from courseway.grades.models import Delivery
+from courseway.grades.results import QUIET_SECONDS, Outcome, outcome_of_error, outcome_of_success, store_outcomes
+from courseway.leases import claim
+from courseway.lms.models import Arrival
+from ltikit.http import Response
+
+logger = logging.getLogger(__name__)
+
+TIMESTAMP_STEP = timedelta(milliseconds=1)
+# Outcomes are stored together when so many are there, or the oldest has waited so long.
+STORE_AT_ONCE = 50
+STORE_WITHIN_SECONDS = 0.1
+_DOWN = ("service_unavailable", "no_answer", "service_rate_limited")
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How long and how many. The lease outlives every request that is begun under it."""
+
+    threads: int = 32
+    claimed: int = 128
+    per_platform: int = 8
+    lease_seconds: float = 60.0
+    deadline_seconds: float = 30.0
+    quiet_seconds: float = QUIET_SECONDS
+
+
+@dataclass(eq=False, slots=True)
+class _Lane:
+    """One platform's deliveries. `width`, how many run at once, shrinks with failures and grows back with successes."""
+
+    width: int
+    running: int = 0
+    waiting: deque[Job] = field(default_factory=deque)
+    paused_until: float = 0.0
+
+    @property
+    def is_full(self) -> bool:
+        return self.running + len(self.waiting) >= 4 * self.width or self.paused_until > time.monotonic()
+
+
+class Dispatcher:
+    """Delivers due grades. Belongs to one thread; only `wake` may be called from others."""
+
+    def __init__(self, limits: Limits | None = None, *, clock: Callable[[], datetime] = timezone.now) -> None:
+        self.limits = limits or Limits()
+        self.clock = clock
+        self.deadline_at: float | None = None  # monotonic; requests begun near it get less time
+        self.sent = 0
+        self.unsent: set[int] = set()  # deliveries whose last try here failed
+        self._lanes: dict[int, _Lane] = defaultdict(lambda: _Lane(self.limits.per_platform))
+        self._stories: dict[Job, Steps[Taken]] = {}
+        self._turns: dict[tuple[str, int, str], deque[Job]] = {}  # the first one holds it
+        self._ready: deque[Job] = deque()  # whose turn has come
+        self._answers: queue.SimpleQueue[tuple[Job, Response | Exception, float] | None] = queue.SimpleQueue()
+        self._outcomes: list[Outcome] = []
+        self._oldest_outcome_at = 0.0
+        self._claimed = 0
+        self._pool: ThreadPoolExecutor | None = None
+
+    # From outside
+
+    @property
+    def is_idle(self) -> bool:
+        return self._claimed == 0 and not self._outcomes
+
+    def wake(self) -> None:
+        """End a wait in `turn` at once. May be called from any thread."""
+        self._answers.put(None)
+
+    def turn(self, *, wait_seconds: float, may_claim: bool = True) -> int:
+        """One turn of the loop: claim, send, read answers, store. Returns how many were claimed.
+
+        Waits at most `wait_seconds` for answers. Raises OperationalError or InterfaceError when the database is away;
+        the loop may simply be turned again.
+        """
+        claimed = self._claim() if may_claim and self._claimed <= self.limits.claimed // 2 else 0
+        self._start_waiting()
+        self._read_answers(wait_seconds)
+        self._start_waiting()
+        self._store_if_due()
+        return claimed
+
+    def close(self) -> None:
+        """Store what is known and give back what was not begun; requests under way are waited for."""
+        for lane in self._lanes.values():
+            while lane.waiting:
+                self._end(lane.waiting.popleft(), postponed_seconds=0.0)
+        while self._stories:
+            self._read_answers(1.0)
+            self._start_waiting()
+        self._store()
+        if self._pool is not None:
+            self._pool.shutdown(wait=True)
+            self._pool = None
+
+    # Claiming
+
+    def _claim(self) -> int:
+        now = self.clock()
+        full = [platform for platform, lane in self._lanes.items() if lane.is_full]
+        due = Delivery.objects.select_related(
+            "platform__consumer_key", "platform__registration", "resource_link__context", "assignment"
+        )
+        if full:
+            due = due.exclude(platform_id__in=full)
+        moment = Value(now, output_field=DateTimeField())
+        deliveries = claim(
+            due,
+            now=now,
+            lease_seconds=self.limits.lease_seconds,
+            limit=self.limits.claimed - self._claimed,
+            also_set={
+                "tries": F("tries") + 1,
+                "tried_version": F("wanted_version"),
+                "tried_score": F("wanted_score"),
+                "tried_maximum": F("wanted_maximum"),
+                # On the wire soon, answered or not: no later try, of any process, may carry an earlier one.
+                "last_timestamp_at": Greatest(moment, Coalesce(F("last_timestamp_at") + TIMESTAMP_STEP, moment)),
+                "quiet_until": now + timedelta(seconds=self.limits.lease_seconds),
+            },
+        )
+        arrivals = _newest_arrivals(deliveries)
+        for delivery in deliveries:
+            arrival = arrivals.get((delivery.person_id, delivery.resource_link_id))
+            job = Job(delivery, arrival, now, delivery.lease_token)
+            self._lanes[delivery.platform_id].waiting.append(job)
+        self._claimed += len(deliveries)
+        return len(deliveries)
+
+    def _start_waiting(self) -> None:
+        while self._ready:
+            self._go_on(self._ready.popleft(), None)
+        moment = time.monotonic()
+        for lane in self._lanes.values():
+            if lane.paused_until > moment:
+                while lane.waiting:
+                    self._end(lane.waiting.popleft(), postponed_seconds=lane.paused_until - moment)
+            while lane.waiting and lane.running < lane.width:
+                job = lane.waiting.popleft()
+                lane.running += 1
+                self._stories[job] = deliver(job)
+                self._go_on(job, None)
+
+    # Telling one story further
+
+    def _go_on(self, job: Job, answer: Response | Exception | None) -> None:
+        story = self._stories[job]
+        try:
+            while True:
+                need = story.throw(answer) if isinstance(answer, Exception) else story.send(answer)  # type: ignore[arg-type]
+                if isinstance(need, Ask):
+                    self._ask(job, need)
+                    return
+                if isinstance(need, Release):
+                    self._release_turn(job, need.key)
+                elif not self._take_turn(job, need):
+                    return
+                answer = None
+        except StopIteration as end:
+            self._finish(job, outcome_of_success(job, end.value))
+        except PostponedError as postponed:
+            self._finish(job, Outcome(job, "postponed", postponed_seconds=postponed.seconds))
+        except (OperationalError, InterfaceError) as error:
+            # Nothing can be stored about it; its lease runs out and it is tried again.
+            logger.warning("Delivery %s was interrupted: %s", job.delivery.pk, type(error).__name__)
+            self._finish(job, None)
+        except Exception as error:
+            self._finish(job, outcome_of_error(job, error))
+
+    def _ask(self, job: Job, need: Ask) -> None:
+        seconds = self.limits.deadline_seconds
+        if self.deadline_at is not None:
+            seconds = max(1.0, min(seconds, self.deadline_at - time.monotonic()))
+        if time.monotonic() + seconds > job.claimed_at + self.limits.lease_seconds:
+            # A request must not outlive the lease: another worker may take the row then.
+            self._stories[job].close()
+            self._finish(job, Outcome(job, "postponed", postponed_seconds=0.0))
+            return
+        if self._pool is None:
+            self._pool = ThreadPoolExecutor(self.limits.threads, thread_name_prefix="deliver")
+        job.requests += 1
+        self._pool.submit(self._send, job, need, seconds)
+
+    def _send(self, job: Job, need: Ask, seconds: float) -> None:
+        """In a thread of the pool: no database here."""
+        begun = time.monotonic()
+        answer: Response | Exception
+        try:
+            answer = outbound.send(need.request, deadline_seconds=seconds, max_bytes=need.max_bytes)
+        except Exception as error:
+            answer = error
+        self._answers.put((job, answer, time.monotonic() - begun))
+
+    def _read_answers(self, wait_seconds: float) -> None:
+        if self._outcomes:
+            wait_seconds = min(wait_seconds, STORE_WITHIN_SECONDS)
+        if self._ready or (self._outcomes and not self._stories):
+            wait_seconds = 0.0
+        try:
+            item = self._answers.get(timeout=wait_seconds) if wait_seconds > 0 else self._answers.get_nowait()
+            while True:
+                if item is not None:
+                    job, answer, seconds = item
+                    job.milliseconds += round(seconds * 1000)
+                    self._go_on(job, answer)
+                item = self._answers.get_nowait()
+        except queue.Empty:
+            return
+
+    def _take_turn(self, job: Job, need: Turn) -> bool:
+        holders = self._turns.setdefault(need.key, deque())
+        if job not in holders:
+            holders.append(job)
+        return holders[0] is job
+
+    def _finish(self, job: Job, outcome: Outcome | None) -> None:
+        del self._stories[job]
+        lane = self._lanes[job.delivery.platform_id]
+        lane.running -= 1
+        self._claimed -= 1
+        if outcome is not None:
+            self._add_outcome(outcome)
+            self._adapt(lane, outcome)
+        self._release_turns(job)
+
+    def _release_turns(self, job: Job) -> None:
+        for key in [key for key, holders in self._turns.items() if job in holders]:
+            self._release_turn(job, key)
+
+    def _release_turn(self, job: Job, key: tuple[str, int, str]) -> None:
+        holders = self._turns[key]
+        was_first = holders[0] is job
+        holders.remove(job)
+        if not holders:
+            del self._turns[key]
+        elif was_first:
+            self._ready.append(holders[0])
+
+    def _adapt(self, lane: _Lane, outcome: Outcome) -> None:
+        if outcome.postponed_seconds is not None:
+            return
+        if outcome.code not in _DOWN:
+            lane.width = min(self.limits.per_platform, lane.width + 1)
+            return
+        lane.width = max(1, lane.width // 2)
+        if outcome.code == "service_rate_limited":
+            pause = 1.0 if outcome.retry_after is None else min(outcome.retry_after, 3600.0)
+            lane.paused_until = max(lane.paused_until, time.monotonic() + pause)
+
+    # Storing
+
+    def _end(self, job: Job, *, postponed_seconds: float) -> None:
+        """A job that was claimed but not begun."""
+        self._claimed -= 1
+        self._add_outcome(Outcome(job, "postponed", postponed_seconds=postponed_seconds))
+
+    def _add_outcome(self, outcome: Outcome) -> None:
+        if not self._outcomes:
+            self._oldest_outcome_at = time.monotonic()
+        self._outcomes.append(outcome)
+
+    def _store_if_due(self) -> None:
+        is_late = self._outcomes and time.monotonic() - self._oldest_outcome_at >= STORE_WITHIN_SECONDS
+        if is_late or len(self._outcomes) >= STORE_AT_ONCE or not self._stories:
+            self._store()
+
+    def _store(self) -> None:
+        if not self._outcomes:
+            return
+        store_outcomes(self._outcomes, now=self.clock(), quiet_seconds=self.limits.quiet_seconds)
+        for outcome in self._outcomes:
+            pk = outcome.job.delivery.pk
+            if outcome.is_sent:
+                self.sent += 1
+                self.unsent.discard(pk)
+            elif outcome.postponed_seconds is None:
+                self.unsent.add(pk)
+        self._outcomes = []
+
+
+def _newest_arrivals(deliveries: list[Delivery]) -> dict[tuple[int, int], Arrival]:
+    if not deliveries:
+        return {}
+    people = {delivery.person_id for delivery in deliveries}
+    links = {delivery.resource_link_id for delivery in deliveries}
+    arrivals = (
+        Arrival.objects.select_related("identity")
+        .filter(Q(person_id__in=people) & Q(resource_link_id__in=links))
+        .order_by("arrived_at", "pk")
+    )
+    return {(arrival.person_id, arrival.resource_link_id): arrival for arrival in arrivals}
+
+
+# The one dispatcher of a worker process, which a hint only has to wake.
+_at_work: Dispatcher | None = None
+
+
+def set_at_work(dispatcher: Dispatcher | None) -> None:
+    global _at_work
+    _at_work = dispatcher
+
+
+def wake_or_deliver() -> None:
+    """Called by a hint: wake the worker's loop; in a process without one, deliver what is due here and now."""
+    dispatcher = _at_work
+    if dispatcher is not None:
+        dispatcher.wake()
+    else:
+        deliver_what_is_due()
+
+
+def deliver_what_is_due(*, dispatcher: Dispatcher | None = None, until: float | None = None) -> Dispatcher:
+    """Deliver everything that is due now, and return when that is done or the monotonic time `until` has come."""
+    dispatcher = dispatcher or Dispatcher()
+    dispatcher.deadline_at = until
+    while True:
+        was_idle = dispatcher.is_idle
+        is_over = until is not None and time.monotonic() >= until
+        claimed = dispatcher.turn(wait_seconds=0.0 if was_idle else 0.5, may_claim=not is_over)
+        if was_idle and not claimed:
+            return dispatcher
+
+
+def forget_database_connection() -> None:
+    """After the database was away: the next statement connects anew."""
+    connection.close()
