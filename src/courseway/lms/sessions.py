@@ -138,8 +138,12 @@ class LaunchSessionMiddleware:
         request.COOKIES.pop(settings.CSRF_COOKIE_NAME, None)
         request.launch_ticket = ticket  # type: ignore[attr-defined]
         request.path_info = "/" + rest
+        before = get_script_prefix()
         set_script_prefix(_session_path(reference))
-        response = self.get_response(request)
+        try:
+            response = self.get_response(request)
+        finally:
+            set_script_prefix(before)
         response._csp_replace = {"frame-ancestors": ["*"]}  # type: ignore[attr-defined]  # any LMS may frame a launch
         response.headers.setdefault("Cache-Control", "no-store, private")
         return response
