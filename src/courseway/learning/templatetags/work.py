@@ -9,6 +9,7 @@ from django.utils.formats import number_format
 from django.utils.html import format_html
 from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from courseway.courses.markdown import render_markdown
 from courseway.orgs.state_words import state_words
@@ -33,6 +34,12 @@ def as_points(value: Decimal | str | None) -> str:
     if value is None or value == "":
         return "–"
     return _plain(Decimal(value).quantize(Decimal("0.01")))
+
+
+@register.filter
+def say_points(value: Decimal) -> str:
+    """"10 points", in words."""
+    return ngettext("%(points)s point", "%(points)s points", 1 if value == 1 else 2) % {"points": as_points(value)}
 
 
 @register.filter
