@@ -58,6 +58,17 @@ def test_imports_go_down_the_column() -> None:
     assert done.returncode == 0, done.stdout + done.stderr
 
 
+def test_ltikit_asks_neither_the_clock_nor_the_network() -> None:
+    """ltikit takes `now` as an argument, and no room opens addresses by itself: only outbound.py does."""
+    clock = re.compile(r"\b(datetime|date)\.(now|utcnow|today)\(|\btime\.(time|monotonic)\(|\bimport time\b")
+    network = re.compile(r"\burllib\.request\b|\bhttp\.client\b|\bfrom urllib import request\b|\burlopen\b")
+    sources = [(name, text) for name, text in read_texts() if name.startswith("src/") and name.endswith(".py")]
+    assert not [name for name, text in sources if name.startswith("src/ltikit/") and clock.search(text)]
+    rooms = ("orgs", "courses", "lms", "grades", "learning")
+    pure = ("src/ltikit/", *(f"src/courseway/{room}/" for room in rooms))
+    assert not [name for name, text in sources if name.startswith(pure) and network.search(text)]
+
+
 def test_no_file_has_a_name_that_says_nothing() -> None:
     """No module or folder of ours is called utils, helpers, common or the like."""
     paths = [path.relative_to(ROOT).as_posix() for path in list_files()]
