@@ -37,10 +37,11 @@
             "remove" [..] before signing, "set_after_signing", "remove_after_signing", "url", "key", "secret",
             "signature_method", "timestamp", "nonce".
         LTI 1.3: answers {"version", "method", "url", "fields": [...]} for the login. Overrides: "login" {"set",
-            "remove"} for the login itself; for the answer to the authentication request "claims" {..}, "remove_claims"
-            [..], "iat_offset" and "exp_offset" (seconds from now), "payload" (exact text), "alg" (none, HS256 with our public
-            key, RS256), "kid" (null: none), "header" {..}, "foreign_key" (signed with a key never published), "tamper"
-            {..} (claims changed after signing), "fields" {..} (of the form, such as state), "error" (and no token).
+            "remove"} for the login itself; for the answer to the authentication request "claims" {..},
+            "remove_claims" [..], "iat_offset" and "exp_offset" (seconds from now), "payload" (exact text), "alg" (none,
+            HS256 with our public key, RS256), "kid" (null: none), "header" {..}, "foreign_key" (signed with a key never
+            published), "tamper" {..} (claims changed after signing), "fields" {..} (of the form, such as state),
+            "error" (and no token).
         LTI 1.3, second half: {"person", "authorization_request": URL or {..}, "overrides"?} answers {"url", "fields"}.
             The authorization endpoint itself does the same for a request with the header `X-Practice-Person: <id>`,
             and answers JSON to `Accept: application/json`.

@@ -87,7 +87,8 @@ def _serve(wish: argparse.Namespace) -> int:
     application = get_wsgi_application()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, _stop)
-    print(f"Practice LMS is ready: {url}", flush=True)
+    local = f"http://{wish.host}:{server.server_port}"
+    print(f"Practice LMS is ready: {url}" + ("" if url == local else f" (at {local})"), flush=True)
     serve_until_stopped(server)
     return 0
 

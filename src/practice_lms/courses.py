@@ -10,7 +10,7 @@ from typing import Any
 
 from practice_lms.database import take_number
 from practice_lms.refusals import RefusedError
-from practice_lms.tools import get_tool
+from practice_lms.tools import check_address, get_tool
 
 ID = re.compile(r"[A-Za-z0-9._:@+-]{1,255}")
 """Ids of courses and links stand in addresses. Real ones hold such characters too: `course-v1:MIT+6.00`."""
@@ -128,6 +128,7 @@ def add_link(
         url=url or tool.launch_url,
         custom={str(name): str(value) for name, value in (custom or {}).items()},
     )
+    check_address("url", link.url)
     if find_link(db, link.id) is not None:
         raise RefusedError(f"There is already a link with the id {link.id!r}.", 409)
     db.execute(
@@ -150,6 +151,7 @@ def change_link(
     custom: Mapping[str, str],
 ) -> None:
     """Change a link and, with it, its column."""
+    check_address("url", url)
     db.execute(
         "UPDATE link SET title = ?, url = ?, custom = ? WHERE id = ?", (title, url, json.dumps(dict(custom)), link.id)
     )

@@ -5,10 +5,12 @@ import sqlite3
 import time
 from dataclasses import asdict, dataclass
 from functools import lru_cache
+from urllib.parse import urlsplit
 
 from joserfc.jwk import RSAKey
 
 from practice_lms.database import read_setting, write_setting
+from practice_lms.refusals import RefusedError
 
 DEFAULT_URL = "http://localhost:8001"
 
@@ -40,6 +42,10 @@ def list_addresses(public_url: str) -> Addresses:
 
 def prepare_installation(db: sqlite3.Connection, public_url: str = "") -> None:
     """Remember the public address and make, once, what every installation has of its own."""
+    if public_url:
+        parts = urlsplit(public_url)
+        if parts.scheme not in ("http", "https") or not parts.hostname or parts.path.strip("/") or parts.query:
+            raise RefusedError(f"The public URL {public_url!r} must be like http://localhost:8001, with no path.")
     if public_url or read_setting(db, "public_url") is None:
         write_setting(db, "public_url", (public_url or DEFAULT_URL).rstrip("/"))
     for name, value in (

@@ -40,11 +40,6 @@ def open_link(request: HttpRequest, course_id: str, link_id: str) -> HttpRespons
             raise RefusedError(f"Links open in one of {', '.join(DOCUMENT_TARGETS)}.")
         remember_open_in(db, visitor, target)
         scene = prepare_scene(db, person_id=visitor.person.id, link_id=link_id, document_target=target)
-        if target == "frame" and "framed" not in request.GET:
-            return render(request, "frame.html", {"scene": scene, "course": scene.course})
-        if scene.tool.version == "1.1":
-            url, fields = sign_launch(scene)
-            return _send_form(request, url, fields, scene)
         ticket = issue_ticket(
             db,
             session_id=visitor.session_id,
@@ -53,6 +48,11 @@ def open_link(request: HttpRequest, course_id: str, link_id: str) -> HttpRespons
             document_target=target,
             now=now,
         )
+    if target == "frame" and "framed" not in request.GET:
+        return render(request, "frame.html", {"scene": scene, "course": scene.course})
+    if scene.tool.version == "1.1":
+        url, fields = sign_launch(scene)
+        return _send_form(request, url, fields, scene)
     return begin_login(request, scene, build_login(scene, ticket))
 
 

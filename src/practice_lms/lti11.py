@@ -7,7 +7,7 @@ import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, urlencode
 
 from oauthlib.oauth1 import Client
 
@@ -132,7 +132,8 @@ def sign_launch(scene: LaunchScene, overrides: Overrides11 | None = None) -> tup
         nonce=wish.nonce,
     )
     form_type = {"Content-Type": "application/x-www-form-urlencoded"}
-    _, _, body = client.sign(url, "POST", body=parameters, headers=form_type)
+    # As text, since oauthlib makes a dictionary of a list and so loses repeated parameters.
+    _, _, body = client.sign(url, "POST", body=urlencode(parameters), headers=form_type)
     fields = parse_qsl(str(body), keep_blank_values=True, strict_parsing=True)
     return url, change_fields(fields, wish.set_after_signing, wish.remove_after_signing)
 

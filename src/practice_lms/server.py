@@ -35,7 +35,11 @@ class PracticeServer(ThreadingHTTPServer):
     def server_bind(self) -> None:
         """Bind without asking the name service who we are, which can take seconds."""
         self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        self.socket.bind(self.server_address)
+        try:
+            self.socket.bind(self.server_address)
+        except OSError as error:
+            message = f"The port {self.server_address[1]} cannot be used: {error.strerror}. Choose another with --port."
+            raise RefusedError(message) from None
         self.server_address = self.socket.getsockname()
         self.server_name, self.server_port = str(self.server_address[0]), int(self.server_address[1])
 

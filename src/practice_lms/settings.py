@@ -36,6 +36,12 @@ TEMPLATES = [
 # A tool's page may send the browser back here inside a frame; cookies do not tell ports apart, so they need own names.
 CSRF_COOKIE_NAME = "practice_csrf"
 APPEND_SLASH = False
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "handlers": {"terminal": {"class": "logging.StreamHandler", "level": "ERROR"}},
+    "loggers": {"django": {"handlers": ["terminal"], "level": "ERROR", "propagate": False}},
+}
 USE_TZ = True
 USE_I18N = False
 TIME_ZONE = "UTC"

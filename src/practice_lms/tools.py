@@ -1,6 +1,7 @@
 """External tools: what the LMS knows about a program that it launches, by LTI 1.1 or by LTI 1.3."""
 
 import json
+import re
 import secrets
 import sqlite3
 from collections.abc import Mapping
@@ -17,6 +18,9 @@ SCOPE_LINE_ITEM_READ = AGS + "lineitem.readonly"
 SCOPE_RESULT_READ = AGS + "result.readonly"
 SCOPE_SCORE = AGS + "score"
 ALL_SCOPES = (SCOPE_LINE_ITEM, SCOPE_LINE_ITEM_READ, SCOPE_RESULT_READ, SCOPE_SCORE)
+
+ADDRESS = re.compile(r"[!-~]+")
+"""Other characters have to be percent-encoded, or the two sides would sign different texts."""
 
 SIGNATURE_METHODS = ("HMAC-SHA1", "HMAC-SHA256")
 
@@ -169,7 +173,7 @@ def _build_tool(tool_id: str, values: Mapping[str, Any]) -> Tool:
     title, launch_url, origin = (str(values.get(name) or "").strip() for name in ("title", "launch_url", "origin"))
     if not title:
         raise RefusedError("A tool needs a title.")
-    _check_address("launch_url", launch_url)
+    check_address("launch_url", launch_url)
     if version == "1.1":
         method = str(values.get("signature_method") or "HMAC-SHA1")
         if method not in SIGNATURE_METHODS:
@@ -202,7 +206,7 @@ def _build_tool(tool_id: str, values: Mapping[str, Any]) -> Tool:
         *(("redirect_urls", url) for url in redirect_urls),
     )
     for name, address in addresses:
-        _check_address(name, address)
+        check_address(name, address)
     return Tool(
         id=tool_id,
         version=version,
@@ -219,9 +223,10 @@ def _build_tool(tool_id: str, values: Mapping[str, Any]) -> Tool:
     )
 
 
-def _check_address(name: str, address: str) -> None:
+def check_address(name: str, address: str) -> None:
+    """Refuse what no browser could be sent to."""
     parts = urlsplit(address)
-    if parts.scheme not in ("http", "https") or not parts.hostname:
+    if parts.scheme not in ("http", "https") or not parts.hostname or not ADDRESS.fullmatch(address):
         raise RefusedError(f"The {name} must be a full address that begins with http:// or https://, not {address!r}.")
 
 
