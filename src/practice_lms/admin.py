@@ -13,7 +13,7 @@ from django.shortcuts import render
 from practice_lms.courses import add_course, add_link, delete_link, list_courses, list_line_items, list_links
 from practice_lms.database import database
 from practice_lms.faults import KINDS, SERVICES, add_fault, clear_faults, is_live, list_faults
-from practice_lms.gradebook import list_messages
+from practice_lms.gradebook import list_messages, read_last_arrival
 from practice_lms.installation import describe_installation, retire_keys, rotate_key
 from practice_lms.messages import list_exchanges
 from practice_lms.people import ROLES, add_person, enroll, list_memberships, list_people, make_more_people
@@ -144,11 +144,12 @@ def show_messages(request: HttpRequest) -> HttpResponse:
     """The last scores, exchanges and tokens."""
     service = request.GET.get("service", "")
     with database().transaction() as db:
-        newest = db.execute("SELECT COALESCE(MAX(arrival), 0) AS n FROM score_message").fetchone()["n"]
+        names = {person.id: person.name for person in list_people(db)}
+        newest = list_messages(db, after=read_last_arrival(db) - 40)[::-1]
         context = {
             "exchanges": list_exchanges(db, service=service, limit=60),
             "tokens": list_tokens(db, limit=20),
-            "scores": list_messages(db, after=int(newest) - 40)[::-1],
+            "scores": [{**one, "person_name": names.get(one["person_id"], one["person_id"])} for one in newest],
             "services": (*SERVICES, "auth"),
             "service": service,
             "now": time.time(),

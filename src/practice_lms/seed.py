@@ -75,7 +75,7 @@ def read_seed_file(path: Path) -> dict[str, Any]:
 def _save_tool(db: sqlite3.Connection, version: str, values: Mapping[str, Any]) -> Tool:
     redirects = values.get("redirect_urls") or [values.get("redirect_url") or ""]
     wanted = {
-        "title": f"Courseway (LTI {version})",
+        "title": "Courseway",
         "version": version,
         "launch_url": values.get("launch_url"),
         "origin": "seed",
