@@ -17,7 +17,7 @@ from courseway.orgs.public_address import public_address
 logger = logging.getLogger(__name__)
 
 # What the next page shows anyway needs no message.
-_UNSAID = ("account/messages/logged_in.txt", "account/messages/logged_out.txt")
+_UNSAID = tuple(f"account/messages/{name}.txt" for name in ("logged_in", "logged_out", "login_code_sent"))
 
 
 class AccountAdapter(DefaultAccountAdapter):
