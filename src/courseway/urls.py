@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from django.urls import include, path
 
+from courseway.courses.urls import urlpatterns as courses_urls
 from courseway.grades.org_home import show_organization
+from courseway.learning.scoring import release_completed
 from courseway.learning.views import home
+from courseway.lms.course_urls import list_course_urls
+from courseway.lms.course_views import list_courses, show_overview
 from courseway.orgs.urls import urlpatterns as orgs_urls
 
 urlpatterns = [
@@ -16,8 +20,21 @@ urlpatterns = [
     path("o/", include(([path("<slug:slug>/", show_organization, name="organization"), *orgs_urls], "orgs"))),
     path("o/", include("courseway.lms.org_urls")),
     path("o/", include("courseway.grades.org_urls")),
-    path("courses/", include("courseway.courses.urls")),
-    path("courses/", include("courseway.lms.course_urls")),
+    # The list and the overview of courses show launches and addresses, which stand above the room of courses.
+    path(
+        "courses/",
+        include(
+            (
+                [
+                    path("", list_courses, name="list"),
+                    *courses_urls,
+                    path("<slug:course_id>/", show_overview, name="overview"),
+                ],
+                "courses",
+            )
+        ),
+    ),
+    path("courses/", include(list_course_urls(release_completed))),
     path("courses/", include("courseway.learning.course_urls")),
     path("learn/", include("courseway.learning.urls")),
 ]

@@ -14,7 +14,7 @@ from django.http import HttpRequest
 from django.utils.translation import gettext as _
 
 from courseway.courses.models import Assignment, Course, Enrollment, Role
-from courseway.orgs.models import Member, Person
+from courseway.orgs.models import Member, Organization, Person
 from courseway.orgs.visitor import visitor_of
 
 
@@ -110,6 +110,16 @@ def list_courses_to_teach(request: HttpRequest) -> QuerySet[Course]:
     )
     taught = Q(enrollments__person__account=visitor.account, enrollments__role=Role.TEACHER, enrollments__active=True)
     return Course.objects.filter(owned | taught).distinct()
+
+
+def list_organizations_to_teach(request: HttpRequest) -> QuerySet[Organization]:
+    """The organizations in which the signed-in account may make courses."""
+    account = visitor_of(request).account
+    if account is None:
+        return Organization.objects.none()
+    # One filter, so that both conditions are about the same membership.
+    roles = (Member.Role.OWNER, Member.Role.TEACHER)
+    return Organization.objects.filter(members__account=account, members__role__in=roles).order_by("name")
 
 
 def _access_of_account(account_id: int, course: Course) -> CourseAccess | None:

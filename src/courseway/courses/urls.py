@@ -1,5 +1,14 @@
+"""Below /courses/, namespace `courses`: courseway/urls.py adds the list and the overview, which need higher rooms."""
+
 from __future__ import annotations
 
-from django.urls import URLPattern, URLResolver
+from django.urls import path
 
-urlpatterns: list[URLPattern | URLResolver] = []
+from courseway.courses import views
+
+urlpatterns = [
+    path("import/", views.import_from_text, name="import"),
+    path("<slug:course_id>/settings/", views.show_settings, name="settings"),
+    path("<slug:course_id>/download/", views.download, name="download"),
+    path("<slug:course_id>/assignments/<slug:assignment_id>/publish/", views.publish, name="publish"),
+]
