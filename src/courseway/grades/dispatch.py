@@ -15,7 +15,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from django.db import InterfaceError, OperationalError, connection
+from django.db import InterfaceError, OperationalError
 from django.db.models import DateTimeField, F, Q, Value
 from django.db.models.functions import Coalesce, Greatest
 from django.utils import timezone
@@ -35,6 +35,8 @@ TIMESTAMP_STEP = timedelta(milliseconds=1)
 # Outcomes are stored together when so many are there, or the oldest has waited so long.
 STORE_AT_ONCE = 50
 STORE_WITHIN_SECONDS = 0.1
+# Once nothing more was due, look again after so long, unless a hint comes.
+SECONDS_BETWEEN_CLAIMS = 0.25
 _DOWN = ("service_unavailable", "no_answer", "service_rate_limited")
 
 
@@ -67,9 +69,17 @@ class _Lane:
 class Dispatcher:
     """Delivers due grades. Belongs to one thread; only `wake` may be called from others."""
 
-    def __init__(self, limits: Limits | None = None, *, clock: Callable[[], datetime] = timezone.now) -> None:
+    def __init__(
+        self,
+        limits: Limits | None = None,
+        *,
+        clock: Callable[[], datetime] = timezone.now,
+        gives_up: bool = True,
+    ) -> None:
+        """`gives_up` False: every failure counts as the first one, so that quick repetitions exhaust no back-off."""
         self.limits = limits or Limits()
         self.clock = clock
+        self.gives_up = gives_up
         self.deadline_at: float | None = None  # monotonic; requests begun near it get less time
         self.sent = 0
         self.unsent: set[int] = set()  # deliveries whose last try here failed
@@ -81,6 +91,7 @@ class Dispatcher:
         self._outcomes: list[Outcome] = []
         self._oldest_outcome_at = 0.0
         self._claimed = 0
+        self._next_claim_at = 0.0
         self._pool: ThreadPoolExecutor | None = None
 
     # From outside
@@ -99,7 +110,7 @@ class Dispatcher:
         Waits at most `wait_seconds` for answers. Raises OperationalError or InterfaceError when the database is away;
         the loop may simply be turned again.
         """
-        claimed = self._claim() if may_claim and self._claimed <= self.limits.claimed // 2 else 0
+        claimed = self._claim() if may_claim and self._has_room() else 0
         self._start_waiting()
         self._read_answers(wait_seconds)
         self._start_waiting()
@@ -120,6 +131,11 @@ class Dispatcher:
             self._pool = None
 
     # Claiming
+
+    def _has_room(self) -> bool:
+        if self.is_idle:
+            return True
+        return self._claimed <= self.limits.claimed // 2 and time.monotonic() >= self._next_claim_at
 
     def _claim(self) -> int:
         now = self.clock()
@@ -150,6 +166,8 @@ class Dispatcher:
             arrival = arrivals.get((delivery.person_id, delivery.resource_link_id))
             job = Job(delivery, arrival, now, delivery.lease_token)
             self._lanes[delivery.platform_id].waiting.append(job)
+        is_all = len(deliveries) < self.limits.claimed - self._claimed
+        self._next_claim_at = time.monotonic() + SECONDS_BETWEEN_CLAIMS if is_all else 0.0
         self._claimed += len(deliveries)
         return len(deliveries)
 
@@ -225,7 +243,9 @@ class Dispatcher:
         try:
             item = self._answers.get(timeout=wait_seconds) if wait_seconds > 0 else self._answers.get_nowait()
             while True:
-                if item is not None:
+                if item is None:
+                    self._next_claim_at = 0.0
+                else:
                     job, answer, seconds = item
                     job.milliseconds += round(seconds * 1000)
                     self._go_on(job, answer)
@@ -293,7 +313,9 @@ class Dispatcher:
     def _store(self) -> None:
         if not self._outcomes:
             return
-        store_outcomes(self._outcomes, now=self.clock(), quiet_seconds=self.limits.quiet_seconds)
+        store_outcomes(
+            self._outcomes, now=self.clock(), quiet_seconds=self.limits.quiet_seconds, gives_up=self.gives_up
+        )
         for outcome in self._outcomes:
             pk = outcome.job.delivery.pk
             if outcome.is_sent:
@@ -345,8 +367,3 @@ def deliver_what_is_due(*, dispatcher: Dispatcher | None = None, until: float | 
         claimed = dispatcher.turn(wait_seconds=0.0 if was_idle else 0.5, may_claim=not is_over)
         if was_idle and not claimed:
             return dispatcher
-
-
-def forget_database_connection() -> None:
-    """After the database was away: the next statement connects anew."""
-    connection.close()

@@ -77,11 +77,13 @@ def outcome_of_error(job: Job, error: Exception) -> Outcome:
     return Outcome(job, "internal_error", type(error).__name__)
 
 
-def store_outcomes(outcomes: Sequence[Outcome], *, now: datetime, quiet_seconds: float = QUIET_SECONDS) -> None:
+def store_outcomes(
+    outcomes: Sequence[Outcome], *, now: datetime, quiet_seconds: float = QUIET_SECONDS, gives_up: bool = True
+) -> None:
     """Store what became of these jobs. A row that cannot be stored does not stop the others."""
     try:
         with transaction.atomic():
-            _store(outcomes, now, quiet_seconds)
+            _store(outcomes, now, quiet_seconds, gives_up)
     except (OperationalError, InterfaceError):
         raise  # the database is away: the caller tries again
     except DatabaseError:
@@ -90,10 +92,10 @@ def store_outcomes(outcomes: Sequence[Outcome], *, now: datetime, quiet_seconds:
             logger.exception("What became of delivery %s could not be stored", outcomes[0].job.delivery.pk)
             return
         for outcome in outcomes:
-            store_outcomes([outcome], now=now, quiet_seconds=quiet_seconds)
+            store_outcomes([outcome], now=now, quiet_seconds=quiet_seconds, gives_up=gives_up)
 
 
-def _store(outcomes: Sequence[Outcome], now: datetime, quiet_seconds: float) -> None:
+def _store(outcomes: Sequence[Outcome], now: datetime, quiet_seconds: float, gives_up: bool) -> None:
     made = [outcome for outcome in outcomes if outcome.postponed_seconds is None]
     _store_tries(made, now)
     quiet_until = now + timedelta(seconds=quiet_seconds)
@@ -106,7 +108,7 @@ def _store(outcomes: Sequence[Outcome], now: datetime, quiet_seconds: float) -> 
         elif outcome.is_sent:
             sent[job.lease_token, outcome.may_still_arrive].append(job.delivery.pk)
         else:
-            _store_failure(outcome, now, quiet_until)
+            _store_failure(outcome, now, quiet_until, gives_up)
     for (lease_token, is_later), pks in sent.items():
         held = Delivery.objects.filter(pk__in=pks, lease_token=lease_token)
         _store_sent(held, now, quiet_until if is_later else None)
@@ -152,12 +154,12 @@ def _store_sent(held: QuerySet[Delivery], now: datetime, quiet_until: datetime |
     )
 
 
-def _store_failure(outcome: Outcome, now: datetime, quiet_until: datetime) -> None:
+def _store_failure(outcome: Outcome, now: datetime, quiet_until: datetime, gives_up: bool) -> None:
     delivery = outcome.job.delivery
     # Not a secret: it only spreads tries that failed together.
     following = decide_next(
         outcome.code,
-        tries=delivery.tries,
+        tries=delivery.tries if gives_up else 1,
         retry_after=outcome.retry_after,
         jitter=random.random(),  # noqa: S311
     )

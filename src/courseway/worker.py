@@ -1,0 +1,109 @@
+"""`courseway worker`: delivers what is due, at once when a hint comes and each second without one.
+
+Any number of workers may run, on any number of machines; leases keep them apart. A worker outlives a restart of the
+database and any single row, and ends when asked to, after the requests that are under way.
+"""
+
+from __future__ import annotations
+
+import logging
+import signal
+import time
+from types import FrameType
+
+from django.db import InterfaceError, OperationalError, connection
+from huey.consumer import Consumer
+
+from courseway.grades.dispatch import Dispatcher, Limits, set_at_work
+
+logger = logging.getLogger(__name__)
+
+POLL_SECONDS = 1.0
+RESTING_SECONDS = 1.0
+# How long hints that are being worked on may hold up the end.
+STOP_SECONDS = 5.0
+
+
+class HintConsumer(Consumer):  # type: ignore[misc]
+    """huey's consumer beside our own loop: the signals are ours."""
+
+    def _set_signal_handlers(self) -> None:
+        pass
+
+
+def run_worker(*, limits: Limits | None = None, poll_seconds: float = POLL_SECONDS) -> int:
+    """Work until SIGTERM or SIGINT. Returns the exit status."""
+    dispatcher = Dispatcher(limits)
+    stop = _Stop(dispatcher)
+    set_at_work(dispatcher)
+    consumer: HintConsumer | None = None
+    try:
+        while not stop.is_wanted:
+            consumer = consumer or _start_consumer()
+            _turn_once(dispatcher, poll_seconds)
+    finally:
+        set_at_work(None)
+        _close(dispatcher)
+        if consumer is not None:
+            consumer.stop(graceful=True)
+    return 0
+
+
+class _Stop:
+    """Set by SIGTERM or SIGINT, which also end the wait of the loop."""
+
+    def __init__(self, dispatcher: Dispatcher) -> None:
+        self.is_wanted = False
+        self._dispatcher = dispatcher
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, self._receive)
+
+    def _receive(self, number: int, frame: FrameType | None) -> None:
+        self.is_wanted = True
+        self._dispatcher.wake()
+
+
+def _turn_once(dispatcher: Dispatcher, poll_seconds: float) -> None:
+    """One turn of the loop, which nothing can end: what went wrong is logged, and the next turn is made."""
+    try:
+        dispatcher.turn(wait_seconds=poll_seconds)
+    except (OperationalError, InterfaceError) as error:
+        logger.warning("The database does not answer (%s); waiting for it.", type(error).__name__)
+        connection.close()
+        time.sleep(RESTING_SECONDS)
+    except Exception:
+        logger.exception("A turn of the worker failed; the next one follows.")
+        connection.close()
+        time.sleep(RESTING_SECONDS)
+
+
+def _start_consumer() -> HintConsumer | None:
+    """The engine's side of the worker. Without it hints are lost, and the loop finds the work by itself."""
+    from huey.contrib.djhuey import HUEY
+
+    try:
+        consumer = HintConsumer(
+            HUEY,
+            workers=1,
+            periodic=False,
+            initial_delay=0.05,
+            backoff=1.5,
+            max_delay=0.5,
+            scheduler_interval=10,
+            shutdown_timeout=STOP_SECONDS,
+        )
+        consumer.start()
+    except Exception as error:
+        # Whatever the queue's storage raises: it is tried again with the next turn.
+        logger.warning("The queue of hints does not answer: %s", type(error).__name__)
+        return None
+    return consumer
+
+
+def _close(dispatcher: Dispatcher) -> None:
+    try:
+        dispatcher.close()
+    except (OperationalError, InterfaceError) as error:
+        # The leases run out, and other workers go on.
+        logger.warning("The last results could not be stored: %s", type(error).__name__)
+    connection.close()
