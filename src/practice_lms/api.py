@@ -16,7 +16,9 @@
     GET  /api/links?course=             POST {"id"?, "course", "tool", "title", "url"?, "points"?, "custom"?: {...}}
                                          a known id is changed; the line item is in the answer
     POST /api/delete                    {"kind": "tool"|"link"|"line_item", "id"}
-    GET  /api/gradebook?course=         {"columns": [...], "people": [...], "grades": [...]}: what counts now
+    GET  /api/gradebook?course=         {"columns": [..], "people": [..], "grades": [{"person", "person_name", "title",
+                                         "link", "line_item", "score" and "score_maximum" (both in points of the LMS,
+                                         exact text, score null: no grade), "timestamp" (the tool's), "arrival", ...}]}
     GET  /api/scores?course=&link=&line_item=&person=&after=&limit=
                                         every score message ever received, refused ones too, in order of arrival:
                                         arrival, received_at, service (outcomes|scores), operation, person_id, link_id,
@@ -51,7 +53,7 @@ Refusals are {"error", "error_description"} with a 4xx status.
 
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, fields
 from functools import wraps
 from typing import Any
@@ -77,7 +79,7 @@ from practice_lms.courses import (
 )
 from practice_lms.database import database
 from practice_lms.faults import list_faults, order_faults
-from practice_lms.gradebook import list_grades, list_messages, show_number
+from practice_lms.gradebook import Grade, list_grades, list_messages, show_number
 from practice_lms.installation import describe_installation, list_addresses, need_setting, retire_keys, rotate_key
 from practice_lms.launches import run_authorization
 from practice_lms.lti11 import Overrides11, change_fields, sign_launch
@@ -234,11 +236,13 @@ def serve_gradebook(request: HttpRequest, body: dict[str, Any]) -> Any:
     """What counts now."""
     with database().transaction() as db:
         items = list_line_items(db, get_course(db, request.GET.get("course", "")).id)
+        by_id = {item.id: item for item in items}
+        names = {person.id: person.name for person in list_people(db)}
         learners = [one.person for one in list_memberships(db, request.GET["course"]) if one.role == "learner"]
         return {
             "columns": [_show_item(item) for item in items],
             "people": [asdict(person) for person in learners],
-            "grades": [grade.as_json() for grade in list_grades(db, items)],
+            "grades": [_show_grade(grade, by_id[grade.line_item_id], names) for grade in list_grades(db, items)],
         }
 
 
@@ -363,6 +367,26 @@ def _need(body: dict[str, Any], name: str) -> str:
     if value in (None, ""):
         raise RefusedError(f"{name} is missing.")
     return str(value)
+
+
+def _show_grade(grade: Grade, item: LineItem, names: Mapping[str, str]) -> dict[str, Any]:
+    """A grade in points of the LMS; what the tool sent for it is in the history."""
+    return {
+        "line_item": item.id,
+        "link": item.link_id,
+        "title": item.label,
+        "person": grade.person_id,
+        "person_name": names.get(grade.person_id, ""),
+        "score": show_number(grade.score),
+        "score_maximum": show_number(item.score_maximum),
+        "comment": grade.comment,
+        "activity_progress": grade.activity_progress,
+        "grading_progress": grade.grading_progress,
+        "timestamp": grade.timestamp,
+        "submission": dict(grade.submission),
+        "arrival": grade.arrival,
+        "updated_at": grade.updated_at,
+    }
 
 
 def _show_item(item: LineItem) -> dict[str, Any]:

@@ -57,23 +57,6 @@ class Grade:
     scoring_user_id: str = ""
     submission: Mapping[str, Any] = field(default_factory=dict)
 
-    def as_json(self) -> dict[str, Any]:
-        """For the API: numbers as exact text."""
-        return {
-            "line_item": self.line_item_id,
-            "person": self.person_id,
-            "score": show_number(self.score),
-            "score_given": show_number(self.score_given),
-            "score_maximum": show_number(self.score_maximum),
-            "comment": self.comment,
-            "activity_progress": self.activity_progress,
-            "grading_progress": self.grading_progress,
-            "timestamp": self.timestamp,
-            "submission": dict(self.submission),
-            "arrival": self.arrival,
-            "updated_at": self.updated_at,
-        }
-
 
 def scale_score(given: Decimal, maximum: Decimal, points: Decimal) -> Decimal:
     """The tool's score in points of the LMS, kept to five places like an LMS does."""
