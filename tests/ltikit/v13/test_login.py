@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import secrets
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -221,6 +222,24 @@ def test_garbage_for_a_state(state: str, browser_secret: str | None) -> None:
     """Any text for a state is refused as a wrong state, never by a crash."""
     with pytest.raises(StateError):
         reopen(state, browser_secret)
+
+
+@given(st.text(max_size=40) | st.text(alphabet="Ab9_-.", min_size=20, max_size=26))
+def test_attempt_id_can_always_name_a_cookie(state: str) -> None:
+    """What is read from an unverified state is 22 URL-safe characters, or the state is refused."""
+    try:
+        attempt_id = peek_attempt_id(state)
+    except StateError:
+        assert re.fullmatch(r"[A-Za-z0-9_-]{22}", state.split(".")[0]) is None
+    else:
+        assert re.fullmatch(r"[A-Za-z0-9_-]{22}", attempt_id)
+
+
+def test_state_that_is_far_too_long() -> None:
+    """A state of many kilobytes is refused without a look at its seal."""
+    begun = begin_login(registration_id="r" * 5000, login=LOGIN, now=NOW, random_bytes=secrets.token_bytes)
+    with pytest.raises(StateError, match="not made here"):
+        reopen(seal(begun), begun.browser_secret)
 
 
 @given(st.lists(st.tuples(st.sampled_from(["iss", "login_hint", "target_link_uri", "client_id", "x"]), st.text())))

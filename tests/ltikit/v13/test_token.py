@@ -153,6 +153,7 @@ def test_granted_scopes() -> None:
         (200, {"error": "invalid_client"}, ServiceUnauthorizedError),
         (200, {"error": "weird"}, ServiceRejectedError),
         (400, {"error": "invalid_request"}, ServiceRejectedError),
+        (403, {"error": "access_denied"}, ServiceForbiddenError),
         (400, b"", ServiceRejectedError),
         (401, b"", ServiceUnauthorizedError),
         (403, b"<html>no</html>", ServiceForbiddenError),
