@@ -73,7 +73,7 @@ def _add_process_commands(tree: _CommandTree) -> None:
     serve.add_argument("--port", type=_port, default=8000)
     serve.add_argument("--host", default="127.0.0.1")
     serve.add_argument(
-        "--workers", type=_positive, default=None, metavar="N", help="web processes (by default, as fits)"
+        "--workers", type=_positive, default=None, metavar="N", help="web processes (one for each core, at most 4)"
     )
     serve.add_argument("--no-worker", action="store_true", help="the web alone; run `courseway worker` elsewhere")
 

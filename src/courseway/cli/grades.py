@@ -7,11 +7,12 @@ from argparse import Namespace
 from django.db.models import Q
 from django.utils import timezone
 
-from courseway.cli.answers import Answer, RefusedError, show_percent
+from courseway.cli.answers import Answer, RefusedError, draw_table, show_percent
 from courseway.cli.organizations import get_organization
 from courseway.courses.models import Assignment
 from courseway.grades.models import Delivery
 from courseway.grades.report import delivery_as_json, list_deliveries
+from courseway.grades.report import drain as drain_deliveries
 from courseway.learning.attempts import WorkError
 from courseway.learning.scoring import set_grade
 from courseway.orgs.models import Person
@@ -49,6 +50,31 @@ def list_owed(wish: Namespace) -> Answer:
     organization = get_organization(wish.org) if wish.org else None
     deliveries = list_deliveries(organization=organization, state=wish.state)
     return Answer([delivery_as_json(one) for one in deliveries], _draw(deliveries, empty="No grade is owed."))
+
+
+def drain(wish: Namespace) -> Answer:
+    drained = drain_deliveries(until_empty=wish.until_empty, timeout=wish.timeout)
+    words = ", ".join(f"{count} {name}" for name, count in drained.items())
+    return Answer(dict(drained), words)
+
+
+def _draw(deliveries: list[Delivery], *, empty: str) -> str:
+    heads = ("person", "assignment", "LMS", "state", "wanted", "sent", "tries", "next try", "last error")
+    rows = [
+        (
+            one.person,
+            one.assignment,
+            one.platform,
+            one.state,
+            show_percent(one.wanted_percent),
+            show_percent(one.sent_percent),
+            one.tries,
+            timezone.localtime(one.next_try_at).strftime("%Y-%m-%d %H:%M:%S") if one.next_try_at else "",
+            one.last_error,
+        )
+        for one in deliveries
+    ]
+    return draw_table(heads, rows, empty=empty)
 
 
 def _get_assignment(public_id: str) -> Assignment:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from argparse import Namespace
 from pathlib import Path
 from typing import Any
@@ -18,6 +20,8 @@ from courseway.cli.answers import Answer, RefusedError
 from courseway.cli.ports import refuse_busy_port
 from courseway.cli.start import refuse_unmigrated
 
+# Verifying a launch is work for the processor, so one process for each core is right, up to a point.
+MOST_WEB_PROCESSES = 4
 _LEVELS = {DEBUG: "debug", INFO: "info", WARNING: "warning", ERROR: "error", CRITICAL: "critical"}
 
 
@@ -27,7 +31,12 @@ def serve(wish: Namespace) -> int:
     refuse_unmigrated()
     refuse_busy_port(wish.host, wish.port, flag="--port")
     collect_static_files()
-    return supervise(host=wish.host, port=wish.port, workers=wish.workers, with_worker=not wish.no_worker)
+    processes = wish.workers or min(MOST_WEB_PROCESSES, os.cpu_count() or 1)
+    parts = "the web alone" if wish.no_worker else "web and worker"
+    # On stderr, as a log line would be; stdout stays empty.
+    sys.stderr.write(f"courseway: {parts} on {wish.host}:{wish.port}, for {settings.PUBLIC_URL}\n")
+    sys.stderr.flush()
+    return supervise(host=wish.host, port=wish.port, workers=processes, with_worker=not wish.no_worker)
 
 
 def work() -> int:
