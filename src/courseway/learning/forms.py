@@ -27,7 +27,7 @@ class GradeForm(forms.Form):
     """A teacher's own grade and words to the student."""
 
     percent = PercentField(
-        label=_("Your grade in percent"),
+        label=_("Grade in percent"),
         required=False,
         max_length=80,
         help_text=_("It wins over the automatic grade. Leave it empty to count what the answers earned."),
