@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from django import forms
 from django.http import QueryDict
+from django.utils.text import capfirst
 from django.utils.translation import gettext_lazy as _
 
 from courseway.courses.models import Course
@@ -58,5 +59,5 @@ class CourseLtiForm(forms.Form):
             return set_course_settings(self.course, self.cleaned_data)
         except CourseSettingsError as error:
             for problem in error.problems:
-                self.add_error(problem.name if problem.name in self.fields else None, str(problem.message))
+                self.add_error(problem.name if problem.name in self.fields else None, capfirst(problem.message) + ".")
             return None

@@ -125,6 +125,12 @@
     }
   });
 
+  // A menu that opens at the edge of the screen comes into view; "toggle" does not bubble.
+  document.addEventListener("toggle", (event) => {
+    const items = event.target.matches("details.menu[open]") && event.target.querySelector(".menu-items");
+    if (items) items.scrollIntoView({ block: "nearest" });
+  }, true);
+
   document.addEventListener("keydown", (event) => {
     if (event.key === "Escape") {
       for (const open of document.querySelectorAll(OPENABLE)) {
