@@ -89,9 +89,7 @@ def _is_loopback(host: str) -> bool:
 
 
 def _check_database() -> Iterator[CheckMessage]:
-    engine = settings.DATABASES["default"]["ENGINE"]
-    is_usable = "COURSEWAY_DATABASE_URL" not in settings.UNREADABLE and engine.endswith(("sqlite3", "postgresql"))
-    if not is_usable:
+    if "COURSEWAY_DATABASE_URL" in settings.UNREADABLE:
         yield Error(
             "COURSEWAY_DATABASE_URL is not the address of a SQLite or PostgreSQL database.",
             hint="Leave it out for SQLite in the data folder, or give postgresql://user:password@host:5432/name, with "
@@ -175,7 +173,7 @@ def _check_places() -> Iterator[CheckMessage]:
         yield Error(
             "COURSEWAY_LOG_LEVEL is not a level.", hint="Give DEBUG, INFO, WARNING or ERROR.", id="courseway.E011"
         )
-    if not os.access(settings.DATA_DIR, os.W_OK) and (settings.DATA_DIR.exists() or settings.USES_SQLITE):
+    if settings.DATA_DIR.exists() and not os.access(settings.DATA_DIR, os.W_OK):
         yield Error(
             f"COURSEWAY_DATA_DIR cannot be written: {settings.DATA_DIR}.",
             hint="Give a folder that belongs to the user who runs Courseway.",

@@ -5,6 +5,7 @@ A wrong value does not stop the import of this file: `courseway check` names it 
 
 from __future__ import annotations
 
+import logging
 import os
 import secrets
 from pathlib import Path
@@ -64,6 +65,8 @@ ALLOWED_PRIVATE_NETWORKS: list[str] = env.list("COURSEWAY_ALLOWED_PRIVATE_NETWOR
 DATABASE_URL = env.str("COURSEWAY_DATABASE_URL", f"sqlite:///{DATA_DIR / 'courseway.sqlite3'}")
 try:
     DATABASES = {"default": dj_database_url.parse(DATABASE_URL)}
+    if not DATABASES["default"]["ENGINE"].endswith((".sqlite3", ".postgresql")):
+        raise ValueError(f"{DATABASES['default']['ENGINE']} is not supported")
 except ValueError as error:
     UNREADABLE["COURSEWAY_DATABASE_URL"] = str(error)
     DATABASES = {"default": {"ENGINE": "django.db.backends.dummy"}}
@@ -251,4 +254,6 @@ LOGGING = {
     "formatters": {"line": {"format": "{asctime} {levelname} {name} {message}", "style": "{"}},
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
     "root": {"handlers": ["console"], "level": LOG_LEVEL},
+    # A page that is refused or not there is no event for an operator, and surely no stack trace.
+    "loggers": {"django.request": {"level": max(LOG_LEVEL, "ERROR", key=logging.getLevelNamesMapping().__getitem__)}},
 }

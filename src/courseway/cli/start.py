@@ -17,12 +17,14 @@ def set_up_django(*, is_checking: bool = False) -> None:
     """Django with our settings. Refuses settings that cannot work, unless they are what is being checked."""
     import django
     from django.apps import apps
+    from django.conf import settings
     from django.core.checks import ERROR
 
     try:
         if not apps.ready:
             name_settings()
             django.setup()
+            settings.DATA_DIR.mkdir(parents=True, exist_ok=True)
     except PermissionError as error:
         raise RefusedError(
             f"{error.filename} cannot be written. Set COURSEWAY_DATA_DIR to a folder of your own."
@@ -54,6 +56,8 @@ def refusing_plainly() -> Iterator[None]:
     except ValidationError as error:
         raise RefusedError(" ".join(error.messages)) from None
     except ImproperlyConfigured as error:
+        if "psycopg" in str(error):
+            raise RefusedError("PostgreSQL needs the extra `courseway[postgres]`: psycopg is not installed.") from None
         raise RefusedError(f"{error} (`courseway check` names wrong settings.)") from None
     except DataError as error:
         raise RefusedError(f"A value does not fit into the database: {error}") from None
