@@ -131,6 +131,12 @@
     if (items) items.scrollIntoView({ block: "nearest" });
   }, true);
 
+  document.addEventListener("toggle", (event) => {
+    if (!event.target.matches(OPENABLE)) return;
+    const panel = event.target.querySelector(".confirm-panel, .menu-items");
+    if (panel) panel.scrollIntoView({ block: "nearest" });
+  }, true);
+
   document.addEventListener("keydown", (event) => {
     if (event.key === "Escape") {
       for (const open of document.querySelectorAll(OPENABLE)) {
