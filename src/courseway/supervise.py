@@ -41,7 +41,7 @@ class Child:
         self.process = subprocess.Popen(
             self.command,
             start_new_session=True,
-            preexec_fn=lambda: _die_with(parent),
+            preexec_fn=lambda: die_with(parent),
         )
 
     def look(self) -> None:
@@ -128,7 +128,7 @@ class _Stop:
         self.is_wanted = True
 
 
-def _die_with(parent: int) -> None:
+def die_with(parent: int) -> None:
     """In the child, before its program: be ended by the kernel when the parent is no more (Linux only)."""
     if sys.platform != "linux":
         return

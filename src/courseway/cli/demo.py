@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 NOTES = "demo.json"
 # Variables that say how things look; all others would make the demo touch something that is not the demo's.
 KEPT = ("COURSEWAY_LANGUAGE", "COURSEWAY_TIME_ZONE", "COURSEWAY_LOG_LEVEL", "COURSEWAY_OWNER_PASSWORD")
-START_SECONDS = 60.0
+START_SECONDS = 120.0
 STOP_SECONDS = 15.0
 
 
@@ -138,10 +138,18 @@ def _run(folder: Path, wish: Namespace, public_url: str, lms_url: str, notes: No
 
 
 def _start(command: list[str], log: Path) -> subprocess.Popen[bytes]:
+    from courseway.supervise import die_with
+
+    parent = os.getpid()
     with log.open("wb") as file:
-        # A session of its own: Ctrl-C reaches us alone, and we stop the children in order.
+        # A session of its own: Ctrl-C reaches us alone, and we stop the children in order. If we cannot, the kernel does.
         return subprocess.Popen(
-            command, stdin=subprocess.DEVNULL, stdout=file, stderr=subprocess.STDOUT, start_new_session=True
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=file,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+            preexec_fn=lambda: die_with(parent),
         )
 
 

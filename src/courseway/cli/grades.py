@@ -14,6 +14,7 @@ from courseway.grades.models import Delivery
 from courseway.grades.report import delivery_as_json, list_deliveries
 from courseway.grades.report import drain as drain_deliveries
 from courseway.learning.attempts import WorkError
+from courseway.learning.due import settle
 from courseway.learning.scoring import set_grade
 from courseway.orgs.models import Person
 
@@ -53,6 +54,7 @@ def list_owed(wish: Namespace) -> Answer:
 
 
 def drain(wish: Namespace) -> Answer:
+    settle(now=timezone.now())
     drained = drain_deliveries(until_empty=wish.until_empty, timeout=wish.timeout)
     words = ", ".join(f"{count} {name}" for name, count in drained.items())
     return Answer(dict(drained), words)
