@@ -142,7 +142,7 @@ def _start(command: list[str], log: Path) -> subprocess.Popen[bytes]:
 
     parent = os.getpid()
     with log.open("wb") as file:
-        # A session of its own: Ctrl-C reaches us alone, and we stop the children in order. If we cannot, the kernel does.
+        # A session of its own: Ctrl-C reaches us alone, and we stop the children in order; if we die, the kernel does.
         return subprocess.Popen(
             command,
             stdin=subprocess.DEVNULL,
