@@ -301,6 +301,10 @@ def test_replaced_lineitem_keeps_what_it_had() -> None:
     request = update_lineitem_request(replace(item, label="New"), token="t")
     assert (request.method, request.url) == ("PUT", ITEM)
     assert json.loads(request.body) == {**sent, "label": "New"}
+    tagged = update_lineitem_request(replace(item, tag="t-1"), token="t")
+    assert json.loads(tagged.body) == {**sent, "tag": "t-1"}
+    cleared = parse_lineitem(respond({**sent, "tag": "t-1"}), url=ITEM)
+    assert json.loads(update_lineitem_request(replace(cleared, tag=""), token="t").body) == {**sent, "tag": ""}
 
 
 @pytest.mark.parametrize(("label", "maximum"), [("", 10), ("  ", 10), ("x", 0), ("x", -1)])
@@ -390,7 +394,9 @@ READERS: list[Callable[[Response], object]] = [
 
 
 @pytest.mark.parametrize("read", READERS)
-@pytest.mark.parametrize("body", [b"", b"<html>", b"7", b'"x"', b"\xff", b"[" * 20_000])
+@pytest.mark.parametrize(
+    "body", [b"", b"<html>", b"7", b'"x"', b"\xff", b"[" * 20_000, b"[" + b" " * 2**23 + b"]"], ids=len
+)
 def test_answers_that_cannot_be_read(read: Callable[[Response], object], body: bytes) -> None:
     """A 200 with something else in it is a fault of the service, worth another try."""
     with pytest.raises(ServiceUnavailableError):
