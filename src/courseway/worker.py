@@ -9,16 +9,21 @@ from __future__ import annotations
 import logging
 import signal
 import time
+from collections.abc import Callable
 from types import FrameType
 
 from django.db import InterfaceError, OperationalError, connection
+from django.utils import timezone
 from huey.consumer import Consumer
 
 from courseway.grades.dispatch import Dispatcher, Limits, set_at_work
+from courseway.learning.due import settle
 
 logger = logging.getLogger(__name__)
 
 POLL_SECONDS = 1.0
+# How often work whose due date passed is looked for.
+SETTLE_SECONDS = 5.0
 RESTING_SECONDS = 1.0
 # How long hints that are being worked on may hold up the end.
 STOP_SECONDS = 5.0
@@ -37,10 +42,14 @@ def run_worker(*, limits: Limits | None = None, poll_seconds: float = POLL_SECON
     stop = _Stop(dispatcher)
     set_at_work(dispatcher)
     consumer: HintConsumer | None = None
+    settle_at = 0.0
     try:
         while not stop.is_wanted:
             consumer = consumer or _start_consumer()
-            _turn_once(dispatcher, poll_seconds)
+            if time.monotonic() >= settle_at:
+                _survive(lambda: settle(now=timezone.now()))
+                settle_at = time.monotonic() + SETTLE_SECONDS
+            _survive(lambda: dispatcher.turn(wait_seconds=poll_seconds))
     finally:
         set_at_work(None)
         _close(dispatcher)
@@ -63,10 +72,10 @@ class _Stop:
         self._dispatcher.wake()
 
 
-def _turn_once(dispatcher: Dispatcher, poll_seconds: float) -> None:
+def _survive(turn: Callable[[], object]) -> None:
     """One turn of the loop, which nothing can end: what went wrong is logged, and the next turn is made."""
     try:
-        dispatcher.turn(wait_seconds=poll_seconds)
+        turn()
     except (OperationalError, InterfaceError) as error:
         logger.warning("The database does not answer (%s); waiting for it.", type(error).__name__)
         connection.close()

@@ -16,6 +16,7 @@ from courseway.grades.states import delivery_states
 from courseway.learning.models import Submission
 from courseway.learning.progress import WorkState, delivery_word, work_state
 from courseway.learning.scoring import WAITS_FOR_RELEASE
+from courseway.lms.models import LmsIdentity
 
 STUDENTS_ON_PAGE = 50
 ASSIGNMENTS_ON_PAGE = 20
@@ -105,6 +106,8 @@ def find_learners(
         )
     if state in FILTERS:
         learners = learners.filter(_has_work_in(state, assignments))
+    test_identities = LmsIdentity.objects.filter(person=OuterRef("person"), is_test_user=True)
+    learners = learners.annotate(is_test_user=Exists(test_identities))
     backward = "-" if sort == "-name" else ""
     return learners.order_by(f"{backward}person__name", f"{backward}person__email", "pk")
 

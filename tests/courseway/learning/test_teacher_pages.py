@@ -382,3 +382,12 @@ def test_a_course_without_students_teaches(cast: Cast, tom: Client) -> None:
     Enrollment.objects.filter(role=Role.STUDENT).delete()
     assert "No students yet" in tom.get(url("gradebook", cast.course)).content.decode()
     assert "No students yet" in tom.get(url("results", cast.course, cast.operators)).content.decode()
+
+
+def test_test_users_are_known_as_such(cast: Cast, tom: Client) -> None:
+    """A test user of the LMS works like a student, is marked in the tables, and no LMS is owed a grade."""
+    place_v11(cast.operators).let_in(cast.sam, is_test_user=True)
+    submit_attempt(assignment=cast.operators, person=cast.sam, answers=RIGHT, now=NOW)
+    assert tom.get(url("gradebook", cast.course)).content.decode().count("test user of the LMS") == 1
+    assert tom.get(url("results", cast.course, cast.operators)).content.decode().count(">test user<") == 1
+    assert not Delivery.objects.exists()

@@ -38,7 +38,7 @@ def as_points(value: Decimal | str | None) -> str:
 
 @register.filter
 def say_points(value: Decimal) -> str:
-    """"10 points", in words."""
+    """ "10 points", in words."""
     return ngettext("%(points)s point", "%(points)s points", 1 if value == 1 else 2) % {"points": as_points(value)}
 
 
