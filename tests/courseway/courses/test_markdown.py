@@ -2,13 +2,30 @@
 
 from __future__ import annotations
 
-import re
+from html.parser import HTMLParser
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from courseway.courses.markdown import ALLOWED_TAGS, render_markdown
+
+
+class _TagList(HTMLParser):
+    def __init__(self) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+
+
+def list_tags(html: str) -> list[tuple[str, dict[str, str | None]]]:
+    """The tags and attributes that a browser would see."""
+    reader = _TagList()
+    reader.feed(html)
+    reader.close()
+    return reader.tags
 
 
 @pytest.mark.parametrize(
@@ -61,14 +78,13 @@ def test_pictures_become_links() -> None:
 )
 def test_nothing_that_runs(text: str) -> None:
     """Markup and scripts of authors are shown as text, never obeyed."""
-    html = render_markdown(text)
-    assert not re.search(
-        r"<(script|img|iframe|svg)|<[^>]+\son\w+\s*=|(href|src)=[\"']?\s*(javascript|data):", html, re.I
-    )
+    for tag, attributes in list_tags(render_markdown(text)):
+        assert tag in ALLOWED_TAGS
+        assert set(attributes) <= {"href", "title", "target", "rel", "start", "class"}
+        assert (attributes.get("href") or "https:").startswith("https:")
 
 
 @given(st.text(st.sampled_from("<>&\"'`*_[]()!#|-=\n ax:/~\\\x00"), max_size=60))
 def test_only_known_tags_come_out(text: str) -> None:
     """Whatever is written, only tags of the list come out."""
-    tags = set(re.findall(r"</?([a-zA-Z][a-zA-Z0-9]*)", render_markdown(text)))
-    assert tags <= ALLOWED_TAGS
+    assert {tag for tag, _attributes in list_tags(render_markdown(text))} <= ALLOWED_TAGS

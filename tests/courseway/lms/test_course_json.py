@@ -31,7 +31,7 @@ def test_an_imported_course(cast: Cast) -> None:
 
 
 def test_a_course_with_people_and_lms_courses(cast: Cast) -> None:
-    """People are listed with their role and all ids by which LMSs know them, LMS courses with the rule that found them."""
+    """People are listed with their role and all their LMS user ids, LMS courses with the rule that found them."""
     path = f"/lti/a/{cast.operators.public_id}"
     assert make_lms11(cast.acme).launch(Client(), path, user_id="u-11", context_id="c-11").status_code == 303
     assert make_lms13(cast.acme).launch(Client(), cast.operators, sub="u-13").status_code == 303
