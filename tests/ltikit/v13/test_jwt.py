@@ -99,7 +99,7 @@ def test_any_header(header: Any) -> None:
         verify_token(token, keys=KEYS, algorithms=ALGORITHMS)
 
 
-@settings(max_examples=300)
+@settings(max_examples=150)
 @given(st.data())
 def test_any_value_of_any_claim(data: st.DataObject) -> None:
     """A rightly signed message with a strange value in any claim gives a launch or one of our errors."""
