@@ -102,7 +102,7 @@ def _deliver_by_outcomes(job: Job, arrival: Arrival) -> Steps[Taken]:
 def _deliver_by_score(job: Job, arrival: Arrival) -> Steps[Taken]:
     """AGS 2.0: real score and maximum. One more go each for a token that was refused and for a column that is gone."""
     delivery, link = job.delivery, job.delivery.resource_link
-    offered = link.context.ags_scopes.split()
+    offered = link.ags_scopes.split()
     if vocabulary.SCOPE_SCORE not in offered:
         raise DeliveryError("no_grade_service", _("The LMS did not offer its grade service when the link was opened."))
     scopes = scopes_to_ask(offered)

@@ -7,18 +7,20 @@ it may have been meant, and two columns for one piece of work are worse than non
 from __future__ import annotations
 
 import secrets
+from dataclasses import replace
 from datetime import datetime, timedelta
-from decimal import Decimal
+from decimal import ROUND_CEILING, Decimal
 
 from django.db.models import Q
+from django.utils.text import Truncator
 from django.utils.translation import gettext as _
 
 from courseway.courses.models import Assignment
 from courseway.grades.exchange import DeliveryError, PostponedError, Release, Steps, Turn, ask
 from courseway.grades.models import LineItemSearch
-from courseway.lms.models import Context, ResourceLink
+from courseway.lms.models import ResourceLink
 from ltikit import vocabulary
-from ltikit.errors import ServiceNotFoundError
+from ltikit.errors import ServiceNotFoundError, ServiceRejectedError
 from ltikit.v13.ags import (
     MAX_ANSWER,
     LineItem,
@@ -30,6 +32,7 @@ from ltikit.v13.ags import (
 )
 
 TAG = "grade"
+MAX_LABEL = 100  # characters that every platform takes: Open edX refuses more
 MAX_PAGES = 50
 LEASE = timedelta(seconds=150)
 ANOTHER_LOOKS_SECONDS = 3.0
@@ -93,11 +96,10 @@ def _find_leased(link: ResourceLink, assignment: Assignment, *, token: str, gone
 def _find_or_make(
     link: ResourceLink, assignment: Assignment, search: LineItemSearch, *, token: str, gone_url: str, now: datetime
 ) -> Steps[str]:
-    context = link.context
-    scopes = context.ags_scopes.split()
+    scopes = link.ags_scopes.split()
     can_read = vocabulary.SCOPE_LINEITEM in scopes or vocabulary.SCOPE_LINEITEM_READONLY in scopes
-    if context.lineitems_url and can_read:
-        found = yield from _find(link, assignment, context, token=token, gone_url=gone_url)
+    if link.lineitems_url and can_read:
+        found = yield from _find(link, assignment, token=token, gone_url=gone_url)
         if found is not None:
             return found.id
     if gone_url and search.gone_at is None:
@@ -105,30 +107,39 @@ def _find_or_make(
         ResourceLink.objects.filter(pk=link.pk, lineitem_url=gone_url).update(lineitem_url="")
     if (gone_url or search.gone_at is not None) and search.may_create_at is None:
         raise DeliveryError("line_item_gone", _("The column was deleted in the LMS. Should a new one be made?"))
-    if not context.lineitems_url or vocabulary.SCOPE_LINEITEM not in scopes:
+    if not link.lineitems_url or vocabulary.SCOPE_LINEITEM not in scopes:
         raise DeliveryError(
             "no_line_item",
             _("The LMS has no column for this link and does not allow making one. Give the link points in the LMS."),
         )
     item = LineItem(
         id="",
-        label=assignment.title[:255] or link.title or "–",
+        label=Truncator(assignment.title or link.title or "–").chars(MAX_LABEL),
         score_maximum=assignment.points if assignment.points > 0 else Decimal(100),
         resource_link_id=link.resource_link_id,
         resource_id=assignment.content_id,
         tag=TAG,
     )
-    request = create_lineitem_request(context.lineitems_url, item, token=token)
+    try:
+        return (yield from _make(link, item, token=token))
+    except ServiceRejectedError:
+        whole = item.score_maximum.to_integral_value(ROUND_CEILING)
+        if whole == item.score_maximum:
+            raise
+        # Open edX has columns of whole points only. Each score carries its own maximum, so no grade is rounded.
+        return (yield from _make(link, replace(item, score_maximum=whole), token=token))
+
+
+def _make(link: ResourceLink, item: LineItem, *, token: str) -> Steps[str]:
+    request = create_lineitem_request(link.lineitems_url, item, token=token)
     response = yield from ask(request)
     return parse_lineitem(response, url=request.url).id
 
 
-def _find(
-    link: ResourceLink, assignment: Assignment, context: Context, *, token: str, gone_url: str
-) -> Steps[LineItem | None]:
+def _find(link: ResourceLink, assignment: Assignment, *, token: str, gone_url: str) -> Steps[LineItem | None]:
     """First what the LMS ties to the link; then what a copied course brought along, known by our own id."""
     for filters in ({"resource_link_id": link.resource_link_id}, {"resource_id": assignment.content_id, "tag": TAG}):
-        items = yield from _list(context.lineitems_url, filters, token=token)
+        items = yield from _list(link.lineitems_url, filters, token=token)
         chosen = choose_lineitem(
             [item for item in items if item.id != gone_url],
             resource_link_id=link.resource_link_id,

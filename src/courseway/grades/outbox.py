@@ -193,8 +193,8 @@ def _takes_grades(arrival: Arrival) -> bool:
     """True if the LMS gave a way to return a grade for this person and link; most placed links are not graded."""
     if arrival.platform.version == Platform.Version.V11:
         return bool(arrival.outcome_url and arrival.result_sourcedid_encrypted)
-    has_place = bool(arrival.resource_link.lineitem_url or arrival.context.lineitems_url)
-    return has_place and vocabulary.SCOPE_SCORE in arrival.context.ags_scopes.split()
+    link = arrival.resource_link
+    return bool(link.lineitem_url or link.lineitems_url) and vocabulary.SCOPE_SCORE in link.ags_scopes.split()
 
 
 def _new_delivery(arrival: Arrival, assignment: Assignment) -> Delivery:

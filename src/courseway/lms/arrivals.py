@@ -200,7 +200,7 @@ def _find_deployment(launch: Launch, platform: KnownPlatform, known: Known, now:
 
 
 def _store_context(launch: Launch, deployment_pk: int, now: datetime) -> int:
-    context, ags = launch.context, launch.ags
+    context = launch.context
     values: dict[str, Any] = {
         "deployment_id": deployment_pk,
         "context_id": context.id if context else "",
@@ -208,8 +208,6 @@ def _store_context(launch: Launch, deployment_pk: int, now: datetime) -> int:
         "label": context.label[:255] if context else "",
         "offering_sourcedid": context.offering_sourcedid[:255] if context else "",
         "section_sourcedid": context.section_sourcedid[:255] if context else "",
-        "lineitems_url": ags.lineitems_url if ags else "",
-        "ags_scopes": " ".join(sorted(ags.scopes)) if ags else "",
         "roster_url": launch.roster.url if launch.roster else "",
         "family": launch.platform.family[:60],
         "created_at": now,
@@ -252,7 +250,7 @@ def _connect_course(course_pk: int, context_pk: int, known: Known, launch: Launc
 
 
 def _store_link(launch: Launch, context_pk: int, deployment_pk: int, resolution: Resolution, now: datetime) -> int:
-    link = launch.resource_link
+    link, ags = launch.resource_link, launch.ags
     assert link is not None  # noqa: S101 - a resource link launch always has one (ltikit)
     send_grade = launch.custom.get("send_grade", "").lower()
     values: dict[str, Any] = {
@@ -263,11 +261,13 @@ def _store_link(launch: Launch, context_pk: int, deployment_pk: int, resolution:
         "assignment_id": resolution.candidate.assignment_pk,
         "rule": resolution.rule,
         "send_grade": send_grade if send_grade in SEND_MODES else SEND_MODES[0],
-        "lineitem_url": launch.ags.lineitem_url if launch.ags else "",
+        "lineitem_url": ags.lineitem_url if ags else "",
+        "lineitems_url": ags.lineitems_url if ags else "",
+        "ags_scopes": " ".join(sorted(ags.scopes)) if ags else "",
         "created_at": now,
     }
     update = ["context_id", "assignment_id", "rule", "send_grade"]
-    update += [name for name in ("title", "lineitem_url") if values[name]]
+    update += [name for name in ("title", "lineitem_url", "lineitems_url", "ags_scopes") if values[name]]
     (pk,) = _upsert(ResourceLink, values, unique=("deployment_id", "resource_link_id"), update=update, returning="id")
     return int(pk)
 

@@ -117,8 +117,6 @@ class Context(models.Model):
     label = models.CharField(max_length=255, blank=True)
     offering_sourcedid = models.CharField(max_length=255, blank=True)
     section_sourcedid = models.CharField(max_length=255, blank=True)
-    lineitems_url = models.URLField(max_length=2000, blank=True)
-    ags_scopes = models.TextField(blank=True)  # space-separated, as offered by the newest launch
     roster_url = models.URLField(max_length=2000, blank=True)
     family = models.CharField(max_length=60, blank=True)  # canvas, moodle, … as the platform says; quirks go by it
     created_at = models.DateTimeField(default=timezone.now)
@@ -167,7 +165,11 @@ class ResourceLink(models.Model):
     )
     rule = models.CharField(max_length=40, blank=True)
     send_grade = models.CharField(max_length=20, default="grade_release")
+    # The grade service as the newest launch of this link offered it. Most platforms offer the same in a whole context,
+    # Open edX has an own address, and own rights, for each link.
     lineitem_url = models.URLField(max_length=2000, blank=True)
+    lineitems_url = models.URLField(max_length=2000, blank=True)
+    ags_scopes = models.TextField(blank=True)  # space-separated
     created_at = models.DateTimeField(default=timezone.now)
 
     class Meta:

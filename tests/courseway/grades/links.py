@@ -90,9 +90,8 @@ def place_v13(
         keyset_url=f"{lms_url}/keys",
     )
     placed = _place(assignment, platform, "deployment", **fields)
-    placed.context.ags_scopes = scopes
-    placed.context.lineitems_url = lms_url + lineitems if lineitems else ""
-    placed.context.save()
+    placed.link.ags_scopes = scopes
+    placed.link.lineitems_url = lms_url + lineitems if lineitems else ""
     placed.link.lineitem_url = lms_url + lineitem if lineitem else ""
     placed.link.save()
     return placed

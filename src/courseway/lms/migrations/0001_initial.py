@@ -44,8 +44,6 @@ class Migration(migrations.Migration):
                 ("label", models.CharField(blank=True, max_length=255)),
                 ("offering_sourcedid", models.CharField(blank=True, max_length=255)),
                 ("section_sourcedid", models.CharField(blank=True, max_length=255)),
-                ("lineitems_url", models.URLField(blank=True, max_length=2000)),
-                ("ags_scopes", models.TextField(blank=True)),
                 ("roster_url", models.URLField(blank=True, max_length=2000)),
                 ("family", models.CharField(blank=True, max_length=60)),
                 ("created_at", models.DateTimeField(default=django.utils.timezone.now)),
@@ -251,6 +249,8 @@ class Migration(migrations.Migration):
                 ("rule", models.CharField(blank=True, max_length=40)),
                 ("send_grade", models.CharField(default="grade_release", max_length=20)),
                 ("lineitem_url", models.URLField(blank=True, max_length=2000)),
+                ("lineitems_url", models.URLField(blank=True, max_length=2000)),
+                ("ags_scopes", models.TextField(blank=True)),
                 ("created_at", models.DateTimeField(default=django.utils.timezone.now)),
                 (
                     "assignment",
