@@ -17,7 +17,7 @@ from practice_lms.gradebook import list_messages, read_last_arrival
 from practice_lms.installation import describe_installation, retire_keys, rotate_key
 from practice_lms.messages import list_exchanges
 from practice_lms.people import ROLES, add_person, enroll, list_memberships, list_people, make_more_people
-from practice_lms.refusals import RefusedError
+from practice_lms.refusals import RefusedError, read_whole_number
 from practice_lms.tokens import list_tokens, revoke_tokens
 from practice_lms.tools import SIGNATURE_METHODS, Tool, ToolOptions, delete_tool, find_tool, list_tools, save_tool
 from practice_lms.variables import parse_custom
@@ -125,16 +125,19 @@ def show_faults(request: HttpRequest) -> HttpResponse:
     def order(db: Connection, form: Form) -> str:
         wanted = {name: value for name, value in form.items() if name not in ("act", "csrfmiddlewaretoken") and value}
         if "percent" in wanted:
-            wanted["probability"] = str(float(wanted.pop("percent")) / 100)
+            wanted["probability"] = str(read_whole_number("The chance", wanted.pop("percent")) / 100)
         return f"Ordered: {add_fault(db, wanted, now=now).summary}"
 
     def order_preset(db: Connection, form: Form) -> str:
-        name, values = FAULT_PRESETS[int(form["preset"])]
+        number = read_whole_number("preset", form.get("preset"))
+        if number >= len(FAULT_PRESETS):
+            raise RefusedError("There is no such preset.")
+        name, values = FAULT_PRESETS[number]
         add_fault(db, values, now=now)
         return f"Ordered: {name}"
 
     def clear(db: Connection, form: Form) -> str:
-        clear_faults(db, int(form["fault"]) if form.get("fault") else None)
+        clear_faults(db, read_whole_number("fault", form["fault"]) if form.get("fault") else None)
         return "Called off"
 
     return _answer(request, "admin_faults.html", context, {"order": order, "preset": order_preset, "clear": clear})
@@ -251,10 +254,8 @@ def _add_person(db: Connection, form: Form) -> str:
 
 
 def _add_people(db: Connection, form: Form) -> str:
-    count = form.get("count", "20")
-    if not count.isdecimal():
-        raise RefusedError("How many people? Give a whole number.")
-    return f"{len(make_more_people(db, form.get('course', ''), int(count)))} more people"
+    count = read_whole_number("The number of people", form.get("count"), 20)
+    return f"{len(make_more_people(db, form.get('course', ''), count))} more people"
 
 
 def _enroll(db: Connection, form: Form) -> str:

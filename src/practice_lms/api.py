@@ -86,7 +86,7 @@ from practice_lms.lti11 import Overrides11, change_fields, sign_launch
 from practice_lms.lti13 import AuthorizationError, build_login, issue_ticket, make_line_item_url
 from practice_lms.messages import list_exchanges
 from practice_lms.people import add_person, enroll, find_person, list_memberships, list_people, make_more_people
-from practice_lms.refusals import RefusedError
+from practice_lms.refusals import RefusedError, read_whole_number
 from practice_lms.scene import prepare_scene
 from practice_lms.tokens import list_tokens, revoke_tokens
 from practice_lms.tools import delete_tool, find_tool, list_tools, save_tool
@@ -136,7 +136,10 @@ def serve_people(request: HttpRequest, body: dict[str, Any]) -> Any:
                 for one in members
             ]
         if "count" in body:
-            return [asdict(person) for person in make_more_people(db, _need(body, "course"), int(body["count"]))]
+            return [
+                asdict(person)
+                for person in make_more_people(db, _need(body, "course"), read_whole_number("count", body["count"]))
+            ]
         person = find_person(db, str(body.get("id", "")))
         if person is None:
             person = add_person(
@@ -253,7 +256,7 @@ def serve_scores(request: HttpRequest, body: dict[str, Any]) -> Any:
     filters = {column: request.GET.get(name, "") for name, column in wanted.items()}
     with database().transaction() as db:
         return list_messages(
-            db, after=int(request.GET.get("after", 0)), limit=int(request.GET.get("limit", 100_000)), **filters
+            db, after=_number(request, "after", 0), limit=_number(request, "limit", 100_000), **filters
         )
 
 
@@ -261,7 +264,7 @@ def serve_scores(request: HttpRequest, body: dict[str, Any]) -> Any:
 def serve_messages(request: HttpRequest, body: dict[str, Any]) -> Any:
     """The newest exchanges."""
     with database().transaction() as db:
-        return list_exchanges(db, service=request.GET.get("service", ""), limit=int(request.GET.get("limit", 50)))
+        return list_exchanges(db, service=request.GET.get("service", ""), limit=_number(request, "limit", 50))
 
 
 @endpoint("GET", "POST")
@@ -301,6 +304,8 @@ def make_launch(request: HttpRequest, body: dict[str, Any]) -> Any:
     """A launch without a browser, good or bent."""
     now = time.time()
     person_id, overrides = _need(body, "person"), body.get("overrides") or {}
+    if not isinstance(overrides, dict):
+        raise RefusedError("overrides must be a JSON object.")
     if "authorization_request" in body:
         return _answer_request(body["authorization_request"], person_id, overrides, now)
     target = str(body.get("in", "window"))
@@ -329,6 +334,8 @@ def make_launch(request: HttpRequest, body: dict[str, Any]) -> Any:
 def _answer_request(wanted: Any, person_id: str, overrides: dict[str, Any], now: float) -> dict[str, Any]:
     if isinstance(wanted, str):
         wanted = dict(parse_qsl(urlsplit(wanted).query, keep_blank_values=True))
+    if not isinstance(wanted, dict):
+        raise RefusedError("authorization_request must be an address or a JSON object.")
     with database().transaction() as db:
         visitor = Visitor("", find_person(db, person_id))
     parameters = {str(name): str(value) for name, value in wanted.items()}
@@ -360,6 +367,10 @@ def _read_body(request: HttpRequest) -> dict[str, Any]:
     if not isinstance(body, dict):
         raise RefusedError("The body must be a JSON object.")
     return body
+
+
+def _number(request: HttpRequest, name: str, default: int) -> int:
+    return read_whole_number(name, request.GET.get(name), default)
 
 
 def _need(body: dict[str, Any], name: str) -> str:

@@ -9,3 +9,13 @@ class RefusedError(Exception):
         self.message = message
         self.status = status
         self.code = code
+
+
+def read_whole_number(name: str, value: object, default: int = 0) -> int:
+    """A whole number of zero or more that somebody typed or sent; nothing means the default."""
+    if value is None or value == "":
+        return default
+    text = str(value).strip()
+    if not (text.isascii() and text.isdigit()):
+        raise RefusedError(f"{name} must be a whole number, not {text!r}.")
+    return int(text)

@@ -4,7 +4,7 @@ import json
 import time
 from collections.abc import Callable
 from decimal import Decimal
-from functools import wraps
+from functools import lru_cache, wraps
 from typing import Any
 from urllib.parse import urlencode
 
@@ -191,9 +191,15 @@ def give_token(request: HttpRequest, *, now: float) -> HttpResponse:
     return response
 
 
+@lru_cache(maxsize=1)
+def _open_client() -> httpx2.Client:
+    """One client for the process. Proxies of the environment are for other networks than this machine's own."""
+    return httpx2.Client(timeout=KEYSET_TIMEOUT, trust_env=False, headers={"User-Agent": "practice-lms/1.0"})
+
+
 def _fetch_keyset(url: str) -> dict[str, Any]:
     try:
-        answer = httpx2.get(url, timeout=KEYSET_TIMEOUT, headers={"User-Agent": "practice-lms/1.0"})
+        answer = _open_client().get(url)
         document = answer.raise_for_status().json()
     except (httpx2.HTTPError, ValueError) as error:
         raise RefusedError(

@@ -22,6 +22,8 @@ ALL_SCOPES = (SCOPE_LINE_ITEM, SCOPE_LINE_ITEM_READ, SCOPE_RESULT_READ, SCOPE_SC
 ADDRESS = re.compile(r"[!-~]+")
 """Other characters have to be percent-encoded, or the two sides would sign different texts."""
 
+OPTION_KINDS: dict[type, str] = {int: "a whole number", bool: "true or false", str: "text"}
+
 SIGNATURE_METHODS = ("HMAC-SHA1", "HMAC-SHA256")
 
 
@@ -50,6 +52,10 @@ class ToolOptions:
 
     def check(self) -> None:
         """Refuse values that mean nothing."""
+        for option in fields(self):
+            value, kind = getattr(self, option.name), type(option.default)
+            if type(value) is not kind:
+                raise RefusedError(f"The option {option.name} must be {OPTION_KINDS[kind]}, not {value!r}.")
         allowed: dict[str, tuple[object, ...]] = {
             "login_method": ("post", "get"),
             "outcome_failure_status": (200, 422),
@@ -59,7 +65,7 @@ class ToolOptions:
             if getattr(self, name) not in values:
                 raise RefusedError(f"The option {name} must be one of {', '.join(map(str, values))}.")
         for name in ("id_token_lifetime", "token_lifetime"):
-            if not 1 <= int(getattr(self, name)) <= 86_400:
+            if not 1 <= getattr(self, name) <= 86_400:
                 raise RefusedError(f"The option {name} must be 1 to 86400 seconds.")
 
 
@@ -192,7 +198,10 @@ def _build_tool(tool_id: str, values: Mapping[str, Any]) -> Tool:
             launch_url=launch_url,
             origin=origin,
         )
-    redirect_urls = tuple(str(url).strip() for url in values.get("redirect_urls") or () if str(url).strip())
+    given = values.get("redirect_urls") or ()
+    redirect_urls = tuple(
+        str(url).strip() for url in ([given] if isinstance(given, str) else given) if str(url).strip()
+    )
     if not redirect_urls:
         raise RefusedError("An LTI 1.3 tool needs at least one redirect URL, exactly as the tool shows it.")
     scopes = tuple(values.get("scopes") or ALL_SCOPES)

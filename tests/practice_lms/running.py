@@ -49,7 +49,7 @@ class PracticeLms:
         assert line.startswith("Practice LMS is ready: "), line
         self.public_url = line.removeprefix("Practice LMS is ready: ").partition(" ")[0]
         self.url = line.rpartition(" ")[2].strip("()")
-        self.http = httpx2.Client(base_url=self.url, timeout=30)
+        self.http = httpx2.Client(base_url=self.url, timeout=30, trust_env=False)
 
     def stop(self) -> None:
         """End the process."""

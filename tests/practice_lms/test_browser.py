@@ -145,10 +145,10 @@ def test_grade_arrives_by_itself(lms: PracticeLms, page: Any, course: str, stude
     page.goto(f"{lms.url}/courses/{course}/gradebook")
     assert page.locator("[data-score]").count() == 0
     tool11.post_outcome(make_outcome("replaceResult", tool11.read_sourcedid(link["id"], student), "0.94"))
-    page.wait_for_selector('td.new [data-score="23.5"]', timeout=5000)
+    page.wait_for_selector('td.new [data-score="23.5"]', timeout=15_000)
     assert page.inner_text("#news") == "A grade arrived."
     tool11.post_outcome(make_outcome("replaceResult", tool11.read_sourcedid(link["id"], student), "0.2"))
-    page.wait_for_selector('[data-score="5"]', timeout=5000)
+    page.wait_for_selector('[data-score="5"]', timeout=15_000)
 
 
 @pytest.mark.parametrize("width", [1200, 360])

@@ -56,8 +56,8 @@ def test_hmac_sha256_is_taken(lms: PracticeLms, course: str, tool11: Tool11, pla
         {"method": "HMAC-SHA512"},
         {"without_hash": True},
         {"hashed": b"<something-else/>"},
-        {"timestamp": int(time.time()) - 400},
-        {"timestamp": int(time.time()) + 400},
+        {"late_by": 330},
+        {"late_by": -330},
         {"timestamp": "soon"},
         {"content_type": "text/plain"},
     ],
@@ -67,6 +67,8 @@ def test_badly_signed_request_changes_nothing(
     lms: PracticeLms, course: str, tool11: Tool11, place: tuple[str, str, str], wish: dict[str, Any]
 ) -> None:
     """A wrong key, secret, method, body hash, clock or media type is a failure with HTTP 200, and no grade."""
+    if "late_by" in wish:
+        wish = {"timestamp": int(time.time()) - wish["late_by"]}
     answer = tool11.post_outcome(make_outcome("replaceResult", place[2], "0.5"), **wish)
     assert answer.status_code == 200
     assert read_answer(answer)["imsx_codeMajor"] == "failure"
@@ -87,7 +89,7 @@ def test_nonce_counts_once(lms: PracticeLms, tool11: Tool11, place: tuple[str, s
     headers = tool11.sign_outcome(body)
 
     def send(_: int) -> str:
-        return read_answer(httpx2.post(f"{lms.url}/lti/outcomes", content=body, headers=headers))["imsx_codeMajor"]
+        return read_answer(lms.http.post("/lti/outcomes", content=body, headers=headers))["imsx_codeMajor"]
 
     with ThreadPoolExecutor(20) as pool:
         results = sorted(pool.map(send, range(20)))

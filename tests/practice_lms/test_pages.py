@@ -21,7 +21,7 @@ def graded(lms: PracticeLms, course: str, student: str, tool11: Tool11) -> dict[
 @pytest.fixture
 def browser(lms: PracticeLms) -> Iterator[httpx2.Client]:
     """A browser of its own, that follows redirects."""
-    with httpx2.Client(base_url=lms.url, follow_redirects=True) as client:
+    with httpx2.Client(base_url=lms.url, follow_redirects=True, trust_env=False) as client:
         yield client
 
 
@@ -214,6 +214,51 @@ def test_a_named_fault_can_be_ordered_and_called_off(lms: PracticeLms, browser: 
     assert lms.http.get("/lti/keys").status_code == 500
     browser.post("/admin/faults", data={**token, "act": "clear"})
     assert lms.http.get("/lti/keys").status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("people", {"count": "many", "course": "2"}),
+        ("people", {"given_name": "A", "course": "no-such-course"}),
+        ("people", {"given_name": "A", "course": "2", "role": "king"}),
+        ("courses", {"title": ""}),
+        ("courses", {"title": "A", "id": "a/b"}),
+        ("tools", {"version": "2.0", "title": "T", "launch_url": "https://t.example/"}),
+        ("tools", {"version": "1.1", "title": "T", "launch_url": "javascript:1", "key": "k", "secret": "s"}),
+        ("tools", {"version": "1.1", "title": "T", "launch_url": "https://t.example/", "options": {"colour": 1}}),
+        (
+            "tools",
+            {
+                "version": "1.1",
+                "title": "T",
+                "launch_url": "https://t.example/",
+                "key": "k",
+                "secret": "s",
+                "options": {"token_lifetime": "long"},
+            },
+        ),
+        ("links", {"course": "2", "tool": "no-such-tool", "title": "L"}),
+        ("launch", {"person": "no-such-person", "link": "no-such-link"}),
+        ("launch", {"person": "3", "link": "1", "overrides": []}),
+        ("keys", {"action": "lose"}),
+        ("delete", {"kind": "course", "id": "2"}),
+    ],
+    ids=str,
+)
+def test_api_says_what_is_wrong(lms: PracticeLms, path: str, body: dict[str, object]) -> None:
+    """A senseless document is refused with a sentence, never with an error of ours."""
+    answer = lms.http.post(f"/api/{path}", json=body)
+    assert 400 <= answer.status_code < 500
+    assert answer.json()["error_description"]
+
+
+def test_unknown_address_is_a_page(lms: PracticeLms, browser: httpx2.Client) -> None:
+    """An address that does not exist answers 404 with a way on."""
+    answer = browser.get("/no/such/page")
+    assert answer.status_code == 404
+    assert "To the courses" in answer.text
+    assert lms.http.get("/api/scores?limit=some").status_code == 400
 
 
 def test_style_sheet_is_our_own(lms: PracticeLms, browser: httpx2.Client) -> None:
