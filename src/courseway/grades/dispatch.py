@@ -37,6 +37,7 @@ STORE_AT_ONCE = 50
 STORE_WITHIN_SECONDS = 0.1
 # Once nothing more was due, look again after so long, unless a hint comes.
 SECONDS_BETWEEN_CLAIMS = 0.25
+TROUBLES_IN_A_ROW = 3
 _DOWN = ("service_unavailable", "no_answer", "service_rate_limited")
 
 
@@ -44,20 +45,21 @@ _DOWN = ("service_unavailable", "no_answer", "service_rate_limited")
 class Limits:
     """How long and how many. The lease outlives every request that is begun under it."""
 
-    threads: int = 32
+    threads: int = 64
     claimed: int = 128
-    per_platform: int = 8
+    per_platform: int = 10
     lease_seconds: float = 60.0
-    deadline_seconds: float = 30.0
+    deadline_seconds: float = 20.0
     quiet_seconds: float = QUIET_SECONDS
 
 
 @dataclass(eq=False, slots=True)
 class _Lane:
-    """One platform's deliveries. `width`, how many run at once, shrinks with failures and grows back with successes."""
+    """One platform's deliveries. `width`, how many run at once, shrinks with troubles and grows back with successes."""
 
     width: int
     running: int = 0
+    troubles: int = 0  # in a row
     waiting: deque[Job] = field(default_factory=deque)
     paused_until: float = 0.0
 
@@ -283,10 +285,15 @@ class Dispatcher:
             self._ready.append(holders[0])
 
     def _adapt(self, lane: _Lane, outcome: Outcome) -> None:
+        """Troubles with nothing good in between mean that the LMS is down or overrun: ask less, then wait."""
         if outcome.postponed_seconds is not None:
             return
         if outcome.code not in _DOWN:
+            lane.troubles = 0
             lane.width = min(self.limits.per_platform, lane.width + 1)
+            return
+        lane.troubles += 1
+        if lane.troubles < TROUBLES_IN_A_ROW:
             return
         lane.width = max(1, lane.width // 2)
         if outcome.code == "service_rate_limited":

@@ -1,0 +1,27 @@
+"""Workers of the tests: real loop, short lease, as processes that can be killed.
+
+A nursery that has loaded everything forks a worker for each line it reads, and prints its process id. So a worker is
+at work a moment after its start, also on a busy machine.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+
+import django
+
+if __name__ == "__main__":
+    django.setup()
+    from courseway.grades.dispatch import Limits
+    from courseway.worker import run_worker
+
+    limits = Limits(threads=16, claimed=48, lease_seconds=2.5, deadline_seconds=0.7, quiet_seconds=1.5)
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+    for _ in sys.stdin:
+        child = os.fork()
+        if child == 0:
+            signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+            os._exit(run_worker(limits=limits, poll_seconds=0.3))
+        print(child, flush=True)
