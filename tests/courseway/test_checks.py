@@ -57,9 +57,7 @@ def test_mail_that_is_not_sent_is_worth_a_word(settings: Settings) -> None:
         ("UNREADABLE", {"COURSEWAY_DATABASE_URL": "no address"}, {"E003"}),
     ],
 )
-def test_a_wrong_setting_is_found_for_what_it_is(
-    settings: Settings, name: str, value: Any, expected: set[str]
-) -> None:
+def test_a_wrong_setting_is_found_for_what_it_is(settings: Settings, name: str, value: Any, expected: set[str]) -> None:
     """Each value is judged alone; what is right causes no other complaint."""
     setattr(settings, name, value)
     assert find() == expected
