@@ -38,7 +38,12 @@ class Handler(BaseHTTPRequestHandler):
         self.wfile.write(body)
 
     def read_body(self) -> bytes:
-        return self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        length = int(self.headers.get("Content-Length") or 0)
+        body = self.rfile.read(length)
+        if len(body) < length:
+            self.close_connection = True
+            raise ConnectionError("the client went away in the middle of its request")
+        return body
 
     def log_message(self, format: str, *args: object) -> None:
         pass

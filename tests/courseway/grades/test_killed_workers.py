@@ -17,6 +17,7 @@ import pytest
 from django.conf import settings
 from django.core.management import call_command
 from django.db import connection
+from django.db.models import Q
 from django.utils import timezone
 
 from courseway.grades.models import Delivery, DeliveryTry
@@ -134,9 +135,9 @@ def _wait_until_sent(seconds: float) -> None:
     while time.monotonic() < until and Delivery.objects.exclude(state=Delivery.State.SENT).exists():
         # The test has no hours for the longer waits; Retry-After and requests under way are still respected.
         now = timezone.now()
-        Delivery.objects.filter(lease_token="", next_try_at__gt=now, not_before_at=None, quiet_until=None).update(
-            next_try_at=now
-        )
+        is_allowed = Q(not_before_at=None) | Q(not_before_at__lte=now)
+        is_quiet = Q(quiet_until=None) | Q(quiet_until__lte=now)
+        Delivery.objects.filter(is_allowed, is_quiet, lease_token="", next_try_at__gt=now).update(next_try_at=now)
         time.sleep(0.5)
 
 
