@@ -153,6 +153,38 @@ class CourseContext(models.Model):
         return f"{self.context} → {self.course}"
 
 
+class CourseIdentity(models.Model):
+    """A name by which a platform's launches mean a course: a source id, a target, or the LMS course itself.
+
+    Unique per platform, so that of any number of first launches at once exactly one makes the copy.
+    """
+
+    platform = models.ForeignKey(Platform, on_delete=models.CASCADE, related_name="course_identities")
+    identity = models.CharField(max_length=255)
+    course = models.ForeignKey(Course, on_delete=models.CASCADE, related_name="lms_identities")
+    rule = models.CharField(max_length=40)
+    created_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        verbose_name_plural = "course identities"
+        constraints = [models.UniqueConstraint(fields=["platform", "identity"], name="course_identity_once")]
+
+    def __str__(self) -> str:
+        return f"{self.identity} → {self.course}"
+
+
+class ParentReplacement(models.Model):
+    """A new term's master in the place of an old one: copies are made of it, though links still name the old one."""
+
+    organization = models.ForeignKey(Organization, on_delete=models.CASCADE, related_name="parent_replacements")
+    old_parent = models.OneToOneField(Course, on_delete=models.CASCADE, related_name="replaced_by")
+    new_parent = models.ForeignKey(Course, on_delete=models.CASCADE, related_name="replaces")
+    created_at = models.DateTimeField(default=timezone.now)
+
+    def __str__(self) -> str:
+        return f"{self.old_parent} → {self.new_parent}"
+
+
 class ResourceLink(models.Model):
     """One placed link. It opens one assignment at a time; pointed elsewhere in the LMS, it is resolved anew."""
 
@@ -164,6 +196,8 @@ class ResourceLink(models.Model):
         Assignment, on_delete=models.CASCADE, null=True, blank=True, related_name="resource_links"
     )
     rule = models.CharField(max_length=40, blank=True)
+    # What the link asked for (`resolve.describe_target`); when it asks for something else it is resolved anew.
+    target = models.CharField(max_length=60, blank=True)
     send_grade = models.CharField(max_length=20, default="grade_release")
     # The grade service as the newest launch of this link offered it. Most platforms offer the same in a whole context,
     # Open edX has an own address, and own rights, for each link.
@@ -231,7 +265,8 @@ class Arrival(models.Model):
     resource_link = models.ForeignKey(ResourceLink, on_delete=models.CASCADE, related_name="arrivals")
     context = models.ForeignKey(Context, on_delete=models.CASCADE, related_name="arrivals")
     course = models.ForeignKey(Course, on_delete=models.CASCADE, related_name="arrivals")
-    assignment = models.ForeignKey(Assignment, on_delete=models.CASCADE, related_name="arrivals")
+    # None where the link opens a course, not an assignment of it.
+    assignment = models.ForeignKey(Assignment, on_delete=models.CASCADE, null=True, related_name="arrivals")
     role = models.CharField(max_length=10, choices=Role.choices)
     rule = models.CharField(max_length=40)
     outcome_url = models.URLField(max_length=2000, blank=True)
