@@ -1,14 +1,16 @@
 """The rows behind `scoring`: locking a submission, its attempts, and what the LMS is owed for it.
 
-Everything here runs inside the caller's transaction.
+Everything here but `change_in_batches` runs inside the caller's transaction.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
+from typing import TypeVar
 
-from django.db.models import QuerySet
+from django.db import transaction
+from django.db.models import Model, QuerySet
 from django.utils.translation import gettext as _
 
 from courseway.courses.models import Assignment, Question
@@ -17,7 +19,8 @@ from courseway.learning.marking import clean_answer, mark_answers
 from courseway.learning.models import Attempt, Submission
 from courseway.orgs.models import Person
 
-BATCH = 500  # rows of one UPDATE, within what SQLite takes
+_Row = TypeVar("_Row", bound=Model)
+BATCH = 500  # submissions in one transaction of a bulk action
 
 
 class WorkError(Exception):
@@ -46,9 +49,22 @@ def lock_or_make(assignment: Assignment, person: Person, now: datetime) -> Submi
     return submission
 
 
-def lock(submissions: QuerySet[Submission]) -> list[Submission]:
-    """The rows, locked in one order everywhere, so that two bulk actions cannot wait for each other."""
-    return list(submissions.select_for_update().order_by("pk"))
+def change_in_batches(submissions: QuerySet[Submission], change: Callable[[list[Submission]], None]) -> int:
+    """Run `change` on all rows, some hundred in each transaction; returns how many there were.
+
+    The change must take its rows out of `submissions`. On SQLite one long transaction would keep everybody else from
+    writing; broken off in the middle, the same action just goes on. Rows are locked in one order everywhere, so that
+    two bulk actions cannot wait for each other.
+    """
+    total = 0
+    while True:
+        with transaction.atomic():
+            batch = list(submissions.select_for_update().order_by("pk")[:BATCH])
+            if batch:
+                change(batch)
+        total += len(batch)
+        if len(batch) < BATCH:
+            return total
 
 
 def submissions_of(assignment: Assignment, persons: Iterable[Person] | None) -> QuerySet[Submission]:
@@ -71,8 +87,26 @@ def open_attempt(submission: Submission, number: int | None, now: datetime) -> A
 
 
 def add_attempt(submission: Submission, last: Attempt | None, now: datetime) -> Attempt:
-    """One attempt more. It begins with the last answers: nobody types again what was right."""
-    return Attempt.objects.create(
+    """One attempt more after the last one."""
+    attempt = _next_attempt(submission, last, now)
+    attempt.save()
+    return attempt
+
+
+def open_again(submissions: Sequence[Submission], now: datetime) -> None:
+    """Give each an open attempt, however many were used, in two statements."""
+    last = {attempt.submission_id: attempt for attempt in _attempts_of(submissions).order_by("number")}
+    made = []
+    for submission in submissions:
+        previous = last.get(submission.pk)
+        if previous is None or previous.submitted_at is not None:
+            made.append(_next_attempt(submission, previous, now))
+    Attempt.objects.bulk_create(made)
+
+
+def _next_attempt(submission: Submission, last: Attempt | None, now: datetime) -> Attempt:
+    """It begins with the last answers: nobody types again what was right."""
+    return Attempt(
         submission=submission,
         number=last.number + 1 if last else 1,
         answers=last.answers if last else {},
@@ -80,26 +114,8 @@ def add_attempt(submission: Submission, last: Attempt | None, now: datetime) -> 
     )
 
 
-def open_again(assignment: Assignment, submissions: Sequence[Submission], now: datetime) -> None:
-    """Give each an open attempt, however many were used, in three statements."""
-    wanted = {submission.pk for submission in submissions}
-    last: dict[int, Attempt] = {}
-    for attempt in Attempt.objects.filter(submission__assignment=assignment).order_by("number"):
-        if attempt.submission_id in wanted:
-            last[attempt.submission_id] = attempt
-    made = []
-    for pk in sorted(wanted):
-        previous = last.get(pk)
-        if previous is None or previous.submitted_at is not None:
-            made.append(
-                Attempt(
-                    submission_id=pk,
-                    number=previous.number + 1 if previous else 1,
-                    answers=previous.answers if previous else {},
-                    started_at=now,
-                )
-            )
-    Attempt.objects.bulk_create(made, batch_size=BATCH)
+def _attempts_of(submissions: Sequence[Submission]) -> QuerySet[Attempt]:
+    return Attempt.objects.filter(submission__in=[submission.pk for submission in submissions])
 
 
 def keep_answers(attempt: Attempt, answers: Mapping[str, str]) -> None:
@@ -127,13 +143,12 @@ def complete_work(assignment: Assignment, submissions: Sequence[Submission], now
     by_pk = {submission.pk: submission for submission in submissions}
     handed_in = []
     questions = questions_of(assignment)
-    for attempt in Attempt.objects.filter(submission__assignment=assignment, submitted_at=None):
-        submission = by_pk.get(attempt.submission_id)
-        if submission is not None:
-            submission.assignment = assignment
-            hand_in(attempt, submission, questions, now)
-            handed_in.append(attempt)
-    Attempt.objects.bulk_update(handed_in, ["results", "score", "maximum", "submitted_at"], batch_size=BATCH)
+    for attempt in _attempts_of(submissions).filter(submitted_at=None):
+        submission = by_pk[attempt.submission_id]
+        submission.assignment = assignment
+        hand_in(attempt, submission, questions, now)
+        handed_in.append(attempt)
+    _write(Attempt, handed_in, ["results", "score", "maximum", "submitted_at"])
     for submission in submissions:
         submission.completed_at = now
         release_if_automatic(submission, assignment, now)
@@ -154,7 +169,7 @@ def save_all(submissions: Sequence[Submission], fields: Sequence[str], now: date
     """Each row with values of its own."""
     for submission in submissions:
         submission.updated_at = now
-    Submission.objects.bulk_update(submissions, [*fields, "updated_at"], batch_size=BATCH)
+    _write(Submission, submissions, [*fields, "updated_at"])
 
 
 def set_all(submissions: Sequence[Submission], now: datetime, **values: datetime | None) -> None:
@@ -162,9 +177,13 @@ def set_all(submissions: Sequence[Submission], now: datetime, **values: datetime
     for submission in submissions:
         for name, value in values.items():
             setattr(submission, name, value)
-    for start in range(0, len(submissions), BATCH):
-        pks = [submission.pk for submission in submissions[start : start + BATCH]]
-        Submission.objects.filter(pk__in=pks).update(**values, updated_at=now)
+    pks = [submission.pk for submission in submissions]
+    Submission.objects.filter(pk__in=pks).update(**values, updated_at=now)
+
+
+def _write(model: type[_Row], rows: Sequence[_Row], fields: Sequence[str]) -> None:
+    """Write rows that exist and are locked. As an upsert: many times faster than `bulk_update`, which sends a CASE."""
+    model._default_manager.bulk_create(rows, update_conflicts=True, unique_fields=["id"], update_fields=fields)
 
 
 def grade_of(submission: Submission, assignment: Assignment) -> outbox.Grade:

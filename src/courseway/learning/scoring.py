@@ -1,6 +1,6 @@
 """Work and its grade: saving, handing in, grading, completing and releasing.
 
-Every function is one transaction, which also holds the wish to send the grade (`grades.outbox`): a grade without its
+Every change is one transaction, which also holds the wish to send the grade (`grades.outbox`): a grade without its
 delivery cannot exist. The submission's row is locked first, so that two clicks, or a student and a teacher, take turns.
 """
 
@@ -20,10 +20,10 @@ from courseway.learning.attempts import (
     CompletedError,
     WorkError,
     add_attempt,
+    change_in_batches,
     complete_work,
     hand_in,
     keep_answers,
-    lock,
     lock_or_make,
     open_again,
     open_attempt,
@@ -169,12 +169,13 @@ def set_grade(
 
 def mark_completed(assignment: Assignment, persons: Iterable[Person] | None = None, *, now: datetime) -> int:
     """Complete all work that was begun, handing in what was saved of it. Returns how many were completed."""
-    with transaction.atomic():
-        submissions = lock(submissions_of(assignment, persons).filter(completed_at=None))
+
+    def change(submissions: list[Submission]) -> None:
         complete_work(assignment, submissions, now)
         save_all(submissions, ["score", "maximum", "submitted_at", "completed_at", "released_at"], now)
         owe_grades(assignment, submissions, now)
-        return len(submissions)
+
+    return change_in_batches(submissions_of(assignment, persons).filter(completed_at=None), change)
 
 
 def reopen(assignment: Assignment, persons: Iterable[Person], *, now: datetime) -> int:
@@ -182,21 +183,23 @@ def reopen(assignment: Assignment, persons: Iterable[Person], *, now: datetime) 
 
     The grade stays as it is, also in the LMS, until they hand in again.
     """
-    with transaction.atomic():
-        submissions = lock(submissions_of(assignment, persons).exclude(completed_at=None))
+
+    def change(submissions: list[Submission]) -> None:
         set_all(submissions, now, completed_at=None, reopened_at=now)
-        open_again(assignment, submissions, now)
+        open_again(submissions, now)
         owe_grades(assignment, submissions, now)
-        return len(submissions)
+
+    return change_in_batches(submissions_of(assignment, persons).exclude(completed_at=None), change)
 
 
 def release(assignment: Assignment, persons: Iterable[Person] | None = None, *, now: datetime) -> int:
     """Show and send every completed grade at once. Returns how many were released."""
-    with transaction.atomic():
-        submissions = lock(submissions_of(assignment, persons).filter(WAITS_FOR_RELEASE))
+
+    def change(submissions: list[Submission]) -> None:
         set_all(submissions, now, released_at=now)
         owe_grades(assignment, submissions, now)
-        return len(submissions)
+
+    return change_in_batches(submissions_of(assignment, persons).filter(WAITS_FOR_RELEASE), change)
 
 
 def release_completed(course: Course, *, now: datetime) -> int:

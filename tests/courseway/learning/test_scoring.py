@@ -11,6 +11,7 @@ from django.test.utils import CaptureQueriesContext
 
 from courseway.courses.models import Assignment, Enrollment, Role
 from courseway.grades.models import Delivery
+from courseway.learning import attempts
 from courseway.learning.due import complete_overdue, release_waiting, settle
 from courseway.learning.models import Attempt, Submission
 from courseway.learning.progress import work_state
@@ -130,12 +131,12 @@ def test_attempts_are_limited(cast: Cast) -> None:
         begin_next_attempt(assignment=cast.operators, person=cast.sam, now=LATER)
 
 
-@pytest.mark.parametrize("attempts", [2, 0])
-def test_last_attempt_counts(cast: Cast, attempts: int) -> None:
+@pytest.mark.parametrize("allowed", [2, 0])
+def test_last_attempt_counts(cast: Cast, allowed: int) -> None:
     """A further attempt begins with the last answers, and its score replaces the earlier one, be it lower."""
     link = place_v11(cast.operators)
     link.let_in(cast.sam)
-    cast.operators.attempts = attempts
+    cast.operators.attempts = allowed
     hand_in(cast, RIGHT)
     second = begin_next_attempt(assignment=cast.operators, person=cast.sam, now=LATER)
     assert begin_next_attempt(assignment=cast.operators, person=cast.sam, now=LATER) == second
@@ -294,6 +295,22 @@ def test_marking_all_takes_a_fixed_number_of_statements(cast: Cast) -> None:
             assert mark_completed(cast.operators, people, now=LATER) == count
         counts.append(len(queries))
     assert counts[1] <= counts[0] + SPLIT
+
+
+def test_bulk_actions_go_on_batch_by_batch(cast: Cast, monkeypatch: pytest.MonkeyPatch) -> None:
+    """More students than fit in one transaction are all completed, released and reopened, each once."""
+    monkeypatch.setattr(attempts, "BATCH", 3)
+    release_by_hand(cast)
+    link = place_v11(cast.operators)
+    people = enroll(cast, 7)
+    for person in people:
+        link.let_in(person)
+        save_answers(assignment=cast.operators, person=person, answers=HALF, now=NOW)
+    assert mark_completed(cast.operators, now=LATER) == 7
+    assert release(cast.operators, now=LATER) == 7
+    assert Delivery.objects.filter(wanted_score=4, wanted_version=1).count() == 7
+    assert reopen(cast.operators, people, now=LATER) == 7
+    assert Attempt.objects.filter(number=2, submitted_at=None, answers=HALF).count() == 7
 
 
 def test_turning_automatic_release_on_reaches_earlier_work(cast: Cast) -> None:
