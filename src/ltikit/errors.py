@@ -147,6 +147,30 @@ class PlatformRefusedError(LtiError):
     hint = "The LMS refused to sign in. Sign in to the LMS again, then open the link once more."
 
 
+class ItemTypeNotAcceptedError(LtiError):
+    """The platform asked for content, but not for a link to this tool (Deep Linking 2.0, accept_types)."""
+
+    code = "item_type_not_accepted"
+    hint = "The LMS does not take a link to an assignment at this place. Add the assignment from another place there."
+
+
+class TooManyItemsError(LtiError):
+    """The platform takes one item (Deep Linking 2.0, accept_multiple)."""
+
+    code = "too_many_items"
+    hint = "The LMS takes one link at a time at this place. Choose one assignment."
+
+
+class ActualUserRefusedError(LtiError):
+    """The `actual_user_*` parameters do not name somebody who may open another person's work."""
+
+    code = "actual_user_refused"
+    status = 403
+    hint = (
+        "Only teachers open the work of a student. The LMS must send actual_user_id and a teacher's actual_user_role."
+    )
+
+
 class ServiceError(LtiError):
     """A service of the platform (token, grades, roster, keyset) gave an answer that means failure.
 

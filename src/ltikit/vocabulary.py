@@ -5,6 +5,7 @@ Nothing here is our choice; each group names the document it comes from.
 
 from __future__ import annotations
 
+from types import MappingProxyType
 from typing import Final
 
 LTI_VERSION_13: Final = "1.3.0"
@@ -36,9 +37,18 @@ AGS_ENDPOINT: Final = "https://purl.imsglobal.org/spec/lti-ags/claim/endpoint"
 NRPS_SERVICE: Final = "https://purl.imsglobal.org/spec/lti-nrps/claim/namesroleservice"
 """Names and Role Provisioning Services 2.0 §3.6.1.1."""
 
+# Deep Linking 2.0 §4.4: claims of the request and of the answer.
+_DEEP_LINKING = "https://purl.imsglobal.org/spec/lti-dl/claim/"
+DEEP_LINKING_SETTINGS: Final = _DEEP_LINKING + "deep_linking_settings"
+DEEP_LINKING_DATA: Final = _DEEP_LINKING + "data"
+DEEP_LINKING_MESSAGE: Final = _DEEP_LINKING + "msg"
+DEEP_LINKING_ERROR: Final = _DEEP_LINKING + "errormsg"
+CONTENT_ITEMS: Final = _DEEP_LINKING + "content_items"
+
 # Message types.
 RESOURCE_LINK_REQUEST: Final = "LtiResourceLinkRequest"
 DEEP_LINKING_REQUEST: Final = "LtiDeepLinkingRequest"
+DEEP_LINKING_RESPONSE: Final = "LtiDeepLinkingResponse"
 SUBMISSION_REVIEW_REQUEST: Final = "LtiSubmissionReviewRequest"
 
 # Scopes of access tokens (AGS 2.0 §3.5 to §3.7, NRPS 2.0 §3.3).
@@ -54,6 +64,17 @@ MEDIA_LINEITEM: Final = "application/vnd.ims.lis.v2.lineitem+json"
 MEDIA_LINEITEMS: Final = "application/vnd.ims.lis.v2.lineitemcontainer+json"
 MEDIA_SCORE: Final = "application/vnd.ims.lis.v1.score+json"
 MEDIA_RESULTS: Final = "application/vnd.ims.lis.v2.resultcontainer+json"
+
+# Substitution variables (LTI core 1.3 C), which platforms put values in place of.
+COURSE_VARIABLES: Final = MappingProxyType(
+    {
+        "course_offering_sourcedid": "$CourseOffering.sourcedId",
+        "course_section_sourcedid": "$CourseSection.sourcedId",
+        "context_id_history": "$Context.id.history",
+        "resource_link_id_history": "$ResourceLink.id.history",
+    }
+)
+"""Custom parameters by which a course, and a copy of one, is recognised; `ltikit.history` reads the histories."""
 
 # OAuth 2.0 client credentials with a signed assertion (Security Framework 1.0 §4.1.1).
 CLIENT_ASSERTION_TYPE: Final = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
