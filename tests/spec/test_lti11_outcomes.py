@@ -287,6 +287,18 @@ def test_words_of_a_failure_do_not_show_the_sourcedid() -> None:
     assert "Incorrect sourcedId" in found.detail
 
 
+def test_words_never_show_the_sourcedid_that_was_asked_for() -> None:
+    """Open edX names it in a success, and repeats the whole request in some failures: neither is kept."""
+    sourcedid = "course-v1%3AX:<Y>&Z:7b3c"
+    said = answer("success", "Score for course-v1%3AX:&lt;Y&gt;&amp;Z:7b3c is now 0.75")
+    taken = parse_outcome_response(Response(200, {}, said), sourcedid=sourcedid)
+    assert taken.description == "Score for … is now 0.75"
+    repeated = "no score in &lt;sourcedId&gt;course-v1%3AX:&amp;lt;Y&amp;gt;&amp;amp;Z:7b3c&lt;/sourcedId&gt;"
+    with pytest.raises(ServiceError) as caught:
+        parse_outcome_response(Response(200, {}, answer("failure", repeated)), sourcedid=sourcedid)
+    assert caught.value.detail == "no score in …"
+
+
 @pytest.mark.parametrize("body", [b"", b"<html><body>Sorry</body></html>", answer("failure", "no words known")])
 @pytest.mark.parametrize(
     ("status", "error"),

@@ -95,7 +95,7 @@ def _deliver_by_outcomes(job: Job, arrival: Arrival) -> Steps[Taken]:
             now=job.now,
         )
     response = yield from ask(request)
-    answer = parse_outcome_response(response, message_id=message_id)
+    answer = parse_outcome_response(response, message_id=message_id, sourcedid=sourcedid)
     return Taken(response.status, answer.description, is_later=answer.is_accepted_only)
 
 

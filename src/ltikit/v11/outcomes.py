@@ -10,6 +10,7 @@ import re
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import ROUND_HALF_EVEN, Decimal
+from html import escape
 from typing import NoReturn, cast
 
 from lxml import etree
@@ -153,10 +154,11 @@ def format_score(score: Decimal) -> str:
     return f"{whole}.{decimals.rstrip('0') or '0'}"
 
 
-def parse_outcome_response(response: Response, *, message_id: str = "") -> OutcomeAnswer:
+def parse_outcome_response(response: Response, *, message_id: str = "", sourcedid: str = "") -> OutcomeAnswer:
     """What the platform answered to one of the requests above (LTI 1.1 §6.1).
 
-    Names are matched without their namespace, since platforms spell it in several ways.
+    Names are matched without their namespace, since platforms spell it in several ways. `sourcedid` is the one that
+    was asked for: platforms repeat it in their words, from which it is taken out.
 
     Raises `UnsupportedOperationError` if the platform does not offer the operation; `PersonNotGradableError`
     if its words say that this person is not in the course; `NotPublishedError`; `ServiceUnauthorizedError`
@@ -173,8 +175,7 @@ def parse_outcome_response(response: Response, *, message_id: str = "") -> Outco
         if response.is_success:
             raise
         refuse_status(response)
-    # The sourcedid is a capability: platforms repeat it in their words, logs must not.
-    description = _SOURCEDID.sub(r"\1…", shorten(_text_of(root, "imsx_description")))
+    description = _SOURCEDID.sub(r"\1…", shorten(_hide(sourcedid, _text_of(root, "imsx_description"))))
     if code_major == "unsupported":
         raise _refusal(UnsupportedOperationError, response, description)
     if code_major == "failure":
@@ -191,6 +192,16 @@ def parse_outcome_response(response: Response, *, message_id: str = "") -> Outco
         is_accepted_only=code_major == "processing",
         is_reply=not message_id or not answered or answered == message_id,
     )
+
+
+def _hide(sourcedid: str, words: str) -> str:
+    """The words without the sourcedid, which is a capability and has no place in logs.
+
+    Open edX says "Score for … is now 0.75", and repeats the whole request in some failures.
+    """
+    for spelling in filter(None, (sourcedid, escape(sourcedid, quote=False))):
+        words = words.replace(spelling, "…")
+    return words
 
 
 def _signed_request(
