@@ -109,7 +109,10 @@ def resend(deliveries: QuerySet[Delivery], *, now: datetime) -> int:
         Coalesce(F("not_before_at"), Value(now, output_field=DateTimeField())),
     )
     with transaction.atomic():
-        number = deliveries.order_by().update(
+        chosen = list(
+            deliveries.select_for_update(of=("self",), no_key=True).order_by("pk").values_list("pk", flat=True)
+        )
+        number = Delivery.objects.filter(pk__in=chosen).update(
             state=Delivery.State.WAITING,
             wanted_version=F("wanted_version") + 1,
             wanted_at=now,
@@ -140,9 +143,9 @@ def _owe_chunk(
         return []
     held = {
         (delivery.person_id, delivery.resource_link_id): delivery
-        for delivery in Delivery.objects.select_for_update(no_key=True).filter(
-            person_id__in=people, resource_link_id__in={link for _, link in arrivals}
-        )
+        for delivery in Delivery.objects.select_for_update(no_key=True)
+        .filter(person_id__in=people, resource_link_id__in={link for _, link in arrivals})
+        .order_by("pk")  # everybody who locks several rows locks them in this order
     }
     new: list[Delivery] = []
     changed: list[Delivery] = []

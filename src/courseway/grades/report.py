@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any, TypedDict
 
+from django.db import connection, transaction
 from django.db.models import F, Q
 from django.utils import timezone
 
@@ -118,7 +119,10 @@ def _make_due(now: datetime, *, includes_stuck: bool) -> None:
     backing_off = Delivery.objects.filter(is_allowed, is_quiet, rested, lease_token="", next_try_at__gt=now)
     if not includes_stuck:
         backing_off = backing_off.filter(state=Delivery.State.WAITING)
-    backing_off.update(next_try_at=now)
+    with transaction.atomic():
+        if connection.features.has_select_for_update_skip_locked:
+            backing_off = backing_off.select_for_update(skip_locked=True)
+        Delivery.objects.filter(pk__in=backing_off.values("pk"), lease_token="").update(next_try_at=now)
 
 
 def _is_anything_left(*, includes_stuck: bool) -> bool:

@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 from django.conf import settings
 from django.core.management import call_command
-from django.db import connection
+from django.db import connection, transaction
 from django.db.models import Q
 from django.utils import timezone
 
@@ -137,7 +137,11 @@ def _wait_until_sent(seconds: float) -> None:
         now = timezone.now()
         is_allowed = Q(not_before_at=None) | Q(not_before_at__lte=now)
         is_quiet = Q(quiet_until=None) | Q(quiet_until__lte=now)
-        Delivery.objects.filter(is_allowed, is_quiet, lease_token="", next_try_at__gt=now).update(next_try_at=now)
+        resting = Delivery.objects.filter(is_allowed, is_quiet, lease_token="", next_try_at__gt=now)
+        with transaction.atomic():
+            if connection.vendor == "postgresql":
+                resting = resting.select_for_update(skip_locked=True)
+            Delivery.objects.filter(pk__in=resting.values("pk")).update(next_try_at=now)
         time.sleep(0.5)
 
 
