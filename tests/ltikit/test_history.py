@@ -122,8 +122,6 @@ def test_what_cannot_be_an_id_is_left_out() -> None:
 
 TEXT = st.text(st.characters(exclude_categories=["Cs", "Cc"]), min_size=1, max_size=40)
 IDS = st.lists(TEXT, max_size=8, unique=True)
-    st.text(st.characters(exclude_categories=["Cs", "Cc"]), min_size=1, max_size=40), max_size=8, unique=True
-)
 
 
 @given(IDS)
