@@ -326,6 +326,7 @@ def save_block(request: HttpRequest, name: str) -> JsonResponse:
             "token_url": f"{BASE}/api/lti_consumer/v1/token/{config.passport_id}",
             "keyset_url": f"{BASE}/api/lti_consumer/v1/public_keysets/{config.passport_id}",
             "passport_id": str(config.passport_id),
+            "line_items_path": f"/api/lti_consumer/v1/lti/{config.pk}/lti-ags",
         }
     )
 

@@ -15,15 +15,15 @@ class EnvironmentNotMadeError(Exception):
     """There is no environment, and none can be made; the text says why."""
 
 
-def make_environment(name: str, requirements: Path) -> Path:
+def make_environment(name: str, requirements: Path, *, folder: Path = FOLDER) -> Path:
     """The Python of the environment `name` with exactly `requirements`, which are pinned with hashes."""
-    folder = FOLDER / name
-    python = folder / "bin" / "python"
-    stamp = folder / "requirements.sha256"
+    place = folder / name
+    python = place / "bin" / "python"
+    stamp = place / "requirements.sha256"
     wanted = hashlib.sha256(requirements.read_bytes() + sys.version.encode()).hexdigest()
     if python.exists() and stamp.exists() and stamp.read_text() == wanted:
         return python
-    _run("making the environment", sys.executable, "-m", "venv", "--clear", str(folder))
+    _run("making the environment", sys.executable, "-m", "venv", "--clear", str(place))
     pip = (str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check")
     _run("installing its requirements", *pip, "--require-hashes", "-r", str(requirements))
     stamp.write_text(wanted)

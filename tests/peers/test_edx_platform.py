@@ -16,7 +16,7 @@ import pytest
 from tests.peers.browser import Browser, Page
 from tests.peers.conftest import Sightings
 from tests.peers.environment import EnvironmentNotMadeError, make_environment
-from tests.peers.installation import ROOT, Installation, find_port, stop, wait_until_answering
+from tests.peers.installation import Installation, find_port, stop, wait_until_answering
 
 pytestmark = [pytest.mark.peers, pytest.mark.timeout(600)]
 
@@ -194,9 +194,10 @@ def world(site: Site, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Worl
     site.blocks["late"] = site.ask("blocks/late", {**by_key, **late, "launch_url": urls["late"]})
 
     def place(name: str, mode: str, **values: object) -> None:
+        """A block as our guide for Open edX tells an author to make it."""
         fields = {
             "lti_version": "lti_1p3",
-            "lti_1p3_launch_url": urls[name],
+            "lti_1p3_launch_url": urls[name.removesuffix("-unlisted")],
             "lti_1p3_oidc_url": f"{courseway.url}/lti/login",
             "lti_1p3_redirect_uris": [f"{courseway.url}/lti/launch"],
             "lti_1p3_tool_key_mode": "keyset_url",
@@ -211,6 +212,7 @@ def world(site: Site, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Worl
     for name in ("made", "first", "second", "fraction"):
         place(name, "programmatic", **passport)
     place("stranger", "declarative")
+    place("declared-unlisted", "declarative", **passport, lti_1p3_redirect_uris=[])
     told = site.blocks["declared"]
     courseway.run(
         *("platform", "add", "--org", "polytechnic", "--name", "Open edX", "--issuer", told["issuer"]),
@@ -343,8 +345,9 @@ def test_a_column_is_made_once_where_the_launch_names_none(world: World, sightin
     assert item["resource_link_id"] == world.site.blocks["made"]["resource_link_id"]
     assert (item["label"], item["maximum"]) == (ASSIGNMENTS["made"], 20)
     assert len(item["scores"]) == 2
-    made = [call for call in world.site.calls("/lti-ags") if (call["method"], call["status"]) == ("POST", 201)]
-    assert made
+    calls = world.site.calls(world.site.blocks["made"]["line_items_path"])
+    assert all(call["status"] < 400 for call in calls)
+    assert [call["status"] for call in calls if call["method"] == "POST" and call["path"].endswith("/lti-ags")] == [201]
     sightings.note("LTI 1.3, AGS programmatic, two students", "one column made, 10 and 2.5 of 10")
 
 
@@ -396,6 +399,33 @@ def test_a_platform_that_nobody_registered_does_not_come_in(world: World, sighti
     sightings.note("LTI 1.3, a client id that is not registered", page.marks["code"])
 
 
-def test_this_run_was_against_the_packages_that_are_pinned() -> None:
-    """The platform is the release that the requirements name, not whatever was installed."""
-    assert "lti-consumer-xblock==11.4.4" in (ROOT / "tests/peers/requirements-edx.txt").read_text()
+def test_our_redirect_url_has_to_be_registered_there(world: World, sightings: Sightings) -> None:
+    """Without 'Registered Redirect URIs' Open edX itself refuses the sign-in, which is why our guide asks for them."""
+    with Browser() as browser:
+        page = world.launch(browser, "declared-unlisted", "zoe")
+    assert page.url.startswith(f"{world.site.url}/api/lti_consumer/v1/launch/")
+    assert page.status == 400
+    assert "launch" not in page.marks
+    sightings.note("LTI 1.3, redirect URL not entered in Studio", "refused by Open edX: HTTP 400")
+
+
+# --- The environment -----------------------------------------------------------------------------------------------
+
+
+def test_this_run_was_against_the_packages_that_are_pinned(site: Site) -> None:
+    """The platform runs the releases that the requirements name, not whatever was installed."""
+    pinned = (HERE / "requirements-edx.txt").read_text().lower()
+    versions = site.ask("about")["versions"]
+    assert versions.pop("Python")
+    for name, version in versions.items():
+        assert f"\n{name.lower()}=={version} " in f"\n{pinned}"
+
+
+def test_an_environment_that_cannot_be_made_is_an_error_that_says_so(tmp_path: Path) -> None:
+    """Without the packages there is an error with the installer's words, no skipped test and no half environment."""
+    wrong = tmp_path / "requirements.txt"
+    wrong.write_text("lti-consumer-xblock==11.4.4\n")  # without a hash it is not taken
+    with pytest.raises(EnvironmentNotMadeError, match="hash"):
+        make_environment("wrong", wrong, folder=tmp_path)
+    with pytest.raises(EnvironmentNotMadeError):
+        make_environment("wrong", wrong, folder=tmp_path)

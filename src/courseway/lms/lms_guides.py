@@ -107,12 +107,14 @@ LMS_GUIDES: Final = (
         (
             _("In Studio: Settings → Advanced Settings, add \"lti_consumer\" to 'Advanced Module List'."),
             _(
-                "In a unit, add Advanced → LTI Consumer. LTI version 1.3; 'Tool Launch URL': the LTI integration URL "
-                "of an assignment; our login URL and keyset URL; switch on 'Request user's username/e-mail' and LTI "
-                "Advantage grades."
+                "In a unit, add Advanced → LTI Consumer. 'LTI Version': LTI 1.3; 'Launch URL': the LTI integration URL "
+                "of an assignment; 'Registered Redirect URIs': our redirect URL; 'Tool Initiate Login URL (OIDC)': our "
+                "login URL; 'Tool Public Key Mode': Keyset URL, with our keyset URL. Switch on 'This activity is "
+                "graded', 'Share Full name' and 'Share Email'."
             ),
             _("In the unit's preview the block shows client ID, deployment ID and the addresses of the LMS."),
             _ADD_REGISTRATION,
+            _("For a further assignment copy the block and change its 'Launch URL': a copy keeps the client ID."),
         ),
     ),
     LmsGuide(
