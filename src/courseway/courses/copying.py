@@ -58,28 +58,26 @@ def _values(row: Model, *, without: tuple[str, ...]) -> dict[str, object]:
     }
 
 
-def _columns(model: type[Model], *, without: tuple[str, ...]) -> list[str]:
-    return [field.column for field in model._meta.concrete_fields if field.name not in without]
+def _columns(model: type[Model], table: str, *, without: tuple[str, ...]) -> tuple[str, str]:
+    """The columns to copy, as they are written and as they are read."""
+    names = [str(field.column) for field in model._meta.concrete_fields if field.name not in without]
+    return ", ".join(names), ", ".join(f"{table}.{name}" for name in names)
 
 
-def _write_copy_of_pages() -> str:
-    columns = _columns(Page, without=("id", "assignment"))
-    return f"""
-INSERT INTO courses_page (assignment_id, {", ".join(columns)})
-SELECT new.id, {", ".join(f"p.{column}" for column in columns)}
+# Only names of our own columns are put into these two; both databases know all that they use.
+_COPY_PAGES: Final = """
+INSERT INTO courses_page (assignment_id, {})
+SELECT new.id, {}
   FROM courses_assignment old
   JOIN courses_assignment new ON new.course_id = %(child)s AND new.content_id = old.content_id
   JOIN courses_page p ON p.assignment_id = old.id
  WHERE old.course_id = %(parent)s
  ORDER BY p.id
-"""
+""".format(*_columns(Page, "p", without=("id", "assignment")))
 
-
-def _write_copy_of_questions() -> str:
-    columns = _columns(Question, without=("id", "page"))
-    return f"""
-INSERT INTO courses_question (page_id, {", ".join(columns)})
-SELECT copied.id, {", ".join(f"q.{column}" for column in columns)}
+_COPY_QUESTIONS: Final = """
+INSERT INTO courses_question (page_id, {})
+SELECT copied.id, {}
   FROM courses_assignment old
   JOIN courses_assignment new ON new.course_id = %(child)s AND new.content_id = old.content_id
   JOIN courses_page p ON p.assignment_id = old.id
@@ -87,8 +85,4 @@ SELECT copied.id, {", ".join(f"q.{column}" for column in columns)}
   JOIN courses_question q ON q.page_id = p.id
  WHERE old.course_id = %(parent)s
  ORDER BY q.id
-"""
-
-
-_COPY_PAGES: Final = _write_copy_of_pages()
-_COPY_QUESTIONS: Final = _write_copy_of_questions()
+""".format(*_columns(Question, "q", without=("id", "page")))

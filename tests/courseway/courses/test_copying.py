@@ -128,9 +128,14 @@ def test_an_archived_parent_makes_a_living_child(cast: Cast) -> None:
 def test_the_copy_belongs_to_its_transaction(cast: Cast) -> None:
     """When the launch that asked for it fails, nothing of the child remains."""
     before = Course.objects.count(), Assignment.objects.count(), Page.objects.count(), Question.objects.count()
-    with pytest.raises(RuntimeError, match="the launch failed"), transaction.atomic():
-        copy_course(cast.course, now=NOW)
-        raise RuntimeError("the launch failed")
+
+    def copy_and_fail() -> None:
+        with transaction.atomic():
+            copy_course(cast.course, now=NOW)
+            raise RuntimeError("the launch failed")
+
+    with pytest.raises(RuntimeError, match="the launch failed"):
+        copy_and_fail()
     assert (
         Course.objects.count(),
         Assignment.objects.count(),
