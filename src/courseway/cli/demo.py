@@ -5,6 +5,7 @@ Courseway and the practice LMS run on different hosts, 127.0.0.1 and localhost, 
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import shutil
@@ -15,7 +16,8 @@ import time
 import urllib.error
 import urllib.request
 from argparse import Namespace
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any
@@ -40,11 +42,11 @@ def run_demo(wish: Namespace) -> int:
     folder: Path = wish.data.resolve()
     public_url, lms_url = f"http://127.0.0.1:{wish.port}", f"http://localhost:{wish.lms_port}"
     _prepare_environment(folder, public_url)
-    with refusing_plainly():
+    with refusing_plainly(), _hold_folder(folder):
         _refuse_busy_ports(wish)
         _prepare_folder(folder, is_fresh=wish.fresh)
         notes = _load(folder, lms_url)
-    return _run(folder, wish, public_url, lms_url, notes)
+        return _run(folder, wish, public_url, lms_url, notes)
 
 
 def _prepare_environment(folder: Path, public_url: str) -> None:
@@ -62,6 +64,23 @@ def _refuse_busy_ports(wish: Namespace) -> None:
 
     refuse_busy_port("127.0.0.1", wish.port, flag="--port")
     refuse_busy_port("127.0.0.1", wish.lms_port, flag="--lms-port")
+
+
+@contextmanager
+def _hold_folder(folder: Path) -> Iterator[None]:
+    """One demo at a time in a folder. The lock lies beside it, since `--fresh` removes the folder itself."""
+    lock = folder.with_name(f".{folder.name}.lock")
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        file = lock.open("w")
+    except OSError as error:
+        raise RefusedError(f"{error.filename or folder} cannot be used: {error.strerror}.") from None
+    with file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise RefusedError(f"Another demo is running in {folder}. Stop it, or choose another --data.") from None
+        yield
 
 
 def _prepare_folder(folder: Path, *, is_fresh: bool) -> None:
