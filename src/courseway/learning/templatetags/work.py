@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from decimal import ROUND_DOWN, Decimal
+from html import unescape
 
 from django import template
 from django.utils.formats import number_format
-from django.utils.html import format_html
+from django.utils.html import format_html, strip_tags
 from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
@@ -59,6 +60,12 @@ def as_label(text: str) -> SafeString | str:
 def _plain(value: Decimal) -> str:
     places = max(0, -int(value.normalize().as_tuple().exponent))
     return number_format(value, decimal_pos=places)
+
+
+@register.filter
+def as_plain(text: str) -> str:
+    """The words of a text without its formatting, on one line."""
+    return " ".join(unescape(strip_tags(render_markdown(text))).split())
 
 
 @register.simple_tag
