@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-from urllib.parse import urlsplit
-
 from django.conf import settings
-from django.urls import reverse
+from django.urls import get_script_prefix, reverse
 
 
 def public_address(name: str, *arguments: str) -> str:
-    """The full address of a page. Within a request `reverse` has put PUBLIC_URL's own path in front already."""
-    public = urlsplit(settings.PUBLIC_URL)
-    path = reverse(name, args=arguments)
-    if not path.startswith(f"{settings.PUBLIC_PATH}/"):
-        path = settings.PUBLIC_PATH + path
-    return f"{public.scheme}://{public.netloc}{path}"
+    """The full address of a page, whatever path this request came under."""
+    path = reverse(name, args=arguments)[len(get_script_prefix()) :]
+    return f"{settings.PUBLIC_URL}/{path}"

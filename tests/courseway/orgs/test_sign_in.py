@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 from allauth.account.models import EmailAddress
 from django.core import mail
 from django.db import connection
 from django.test import Client
+from django.urls import clear_script_prefix, set_script_prefix
 
+from courseway.courses.models import Role
 from courseway.orgs.models import Account, SignInLink
+from courseway.orgs.public_address import public_address
 from courseway.orgs.sign_in_links import make_sign_in_link
 from tests.cast import PASSWORD, Cast
+from tests.visits import open_launch
 
 NOW = datetime.now(UTC)
 
@@ -230,10 +235,32 @@ def test_pages_of_an_account_look_like_ours(cast: Cast, client: Client, path: st
     assert page.count("<h1") == 1
 
 
-def test_mail_that_cannot_be_sent_is_said(cast: Cast, client: Client, settings: object) -> None:
+@pytest.mark.parametrize("page", ["/account/login/", "/account/password/reset/", "/account/signup/", "/account/"])
+def test_a_launch_has_no_sign_in_pages(cast: Cast, client: Client, page: str) -> None:
+    """Below the path of a launch nobody signs in or out: it never touches the sign-in session."""
+    prefix = open_launch(client, cast.sam, cast.course, Role.STUDENT, cast.operators)
+    assert client.get(prefix + page).status_code == 403
+    response = client.post(prefix + page, {"login": cast.olive.email, "password": PASSWORD, "email": cast.olive.email})
+    assert response.status_code == 403
+    assert "courseway" not in response.cookies
+    assert not mail.outbox
+
+
+@pytest.mark.parametrize("prefix", ["/", "/courses-of-acme/", "/at/abc/"])
+def test_addresses_in_mails(settings: Any, prefix: str) -> None:
+    """An address in a mail is PUBLIC_URL with its own path once, whatever path a request came under."""
+    settings.PUBLIC_URL, settings.PUBLIC_PATH = "https://acme.example/courses-of-acme", "/courses-of-acme"
+    set_script_prefix(prefix)
+    try:
+        assert public_address("account_login") == "https://acme.example/courses-of-acme/account/login/"
+    finally:
+        clear_script_prefix()
+
+
+def test_mail_that_cannot_be_sent_is_said(cast: Cast, client: Client, settings: Any) -> None:
     """A mail server that does not answer gives a message, not an error page."""
-    settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"  # type: ignore[attr-defined]
-    settings.EMAIL_HOST, settings.EMAIL_PORT = "127.0.0.1", 1  # type: ignore[attr-defined]
+    settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
+    settings.EMAIL_HOST, settings.EMAIL_PORT = "127.0.0.1", 1
     response = client.post("/account/login/code/", {"email": cast.tom.email}, follow=True)
     assert response.status_code == 200
     assert "could not be sent" in response.content.decode()
