@@ -10,7 +10,7 @@ import hashlib
 import json
 from base64 import urlsafe_b64encode
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -18,6 +18,7 @@ from django.db import connection, transaction
 
 from courseway import secrets_box
 from courseway.courses.models import Enrollment, Role
+from courseway.lms.copies import make_child
 from courseway.lms.known import Known
 from courseway.lms.models import (
     Arrival,
@@ -50,10 +51,11 @@ class Landing:
     course_pk: int
     context_pk: int
     role: str
-    assignment_public_id: str
+    assignment_public_id: str = ""
+    course_public_id: str = ""  # where the link opens a course, not an assignment of it
 
 
-def repeat_arrival(launch: Launch, platform: KnownPlatform, *, named_assignment: str, now: datetime) -> Landing | None:
+def repeat_arrival(launch: Launch, platform: KnownPlatform, *, asked: str, now: datetime) -> Landing | None:
     """Logs the launch, guards against replay and finds the way, all in one statement.
 
     None when anything is new: the person, the link, a fact, a setting, the platform's keys - or the nonce, which the
@@ -72,78 +74,106 @@ def repeat_arrival(launch: Launch, platform: KnownPlatform, *, named_assignment:
                 "context": launch.context.id if launch.context else "",
                 "config_version": platform.config_version,
                 "key": arrival_key(launch, platform.pk),
-                "fingerprint": fingerprint(launch, named_assignment),
+                "fingerprint": fingerprint(launch, asked),
             },
         )
         row = cursor.fetchone()
     if row is None:
         return None
     organization_pk, person_pk, course_pk, context_pk, role, landed_on = row
-    return Landing(reference, organization_pk, person_pk, course_pk, context_pk, role, landed_on.rpartition("/")[2])
+    kind, _, public_id = landed_on.partition("/")
+    place = {"assignment_public_id": public_id} if kind == "assignment" else {"course_public_id": public_id}
+    return Landing(reference, organization_pk, person_pk, course_pk, context_pk, role, **place)
 
 
 _REPEAT = """
 INSERT INTO lms_launch (reference, at, replay_key, organization_id, platform_id, version, lms_context_id, context_id,
                         person_id, course_id, assignment_id, role, outcome, code, step, detail, rule, landed_on)
 SELECT %(reference)s, %(at)s, %(replay_key)s, p.organization_id, p.id, %(version)s, %(context)s, a.context_id,
-       a.person_id, a.course_id, a.assignment_id, a.role, 'ok', '', '', '', a.rule, 'assignment/' || s.public_id
+       a.person_id, a.course_id, a.assignment_id, a.role, 'ok', '', '', '', a.rule,
+       CASE WHEN s.id IS NULL THEN 'course/' || c.public_id ELSE 'assignment/' || s.public_id END
   FROM lms_arrival a
   JOIN lms_platform p ON p.id = a.platform_id AND p.config_version = %(config_version)s AND p.revoked_at IS NULL
-  JOIN lms_resourcelink l ON l.id = a.resource_link_id AND l.assignment_id = a.assignment_id
+  JOIN lms_resourcelink l ON l.id = a.resource_link_id
+                         AND (a.assignment_id IS NULL OR l.assignment_id = a.assignment_id)
   JOIN lms_deployment d ON d.id = l.deployment_id AND d.approved
   JOIN courses_course c ON c.id = a.course_id AND c.lti_enabled AND c.published AND c.archived_at IS NULL
-  JOIN courses_assignment s ON s.id = a.assignment_id AND s.published AND s.deleted_at IS NULL
+                       AND (a.rule <> 'enroll_address' OR c.enroll_only)
+  LEFT JOIN courses_assignment s ON s.id = a.assignment_id AND s.published AND s.deleted_at IS NULL
   JOIN courses_enrollment e ON e.course_id = a.course_id AND e.person_id = a.person_id AND e.active AND e.role = a.role
   JOIN lms_contextmembership m ON m.context_id = a.context_id AND m.person_id = a.person_id AND m.active
                               AND m.role = a.role
- WHERE a.key = %(key)s AND a.fingerprint = %(fingerprint)s
+ WHERE a.key = %(key)s AND a.fingerprint = %(fingerprint)s AND (a.assignment_id IS NULL OR s.id IS NOT NULL)
 ON CONFLICT (replay_key) DO NOTHING
 RETURNING organization_id, person_id, course_id, context_id, role, landed_on
 """
 
 
 def arrive(
-    launch: Launch,
-    platform: KnownPlatform,
-    known: Known,
-    resolution: Resolution,
-    *,
-    named_assignment: str,
-    now: datetime,
+    launch: Launch, platform: KnownPlatform, known: Known, resolution: Resolution, *, asked: str, now: datetime
 ) -> Landing:
-    """Stores person, context, link, roles and where they lead, and logs the launch; everything or nothing.
+    """Stores person, context, link, roles and where they lead, makes a copy where the rules say so, and logs the
+    launch; everything or nothing.
 
     Raises ReplayError when the nonce was used before, UnknownDeploymentError when the deployment waits for approval
     (it is then listed, and nothing else is stored).
     """
     deployment_pk = _find_deployment(launch, platform, known, now)
-    candidate = resolution.candidate
-    role = launch.role.value
     with transaction.atomic():
+        place = _find_place(launch, platform, resolution, now)
         context_pk = _store_context(launch, deployment_pk, now)
-        is_first = _connect_course(candidate.course_pk, context_pk, known, launch, resolution.rule, now)
-        link_pk = _store_link(launch, context_pk, deployment_pk, resolution, now)
+        is_first = _connect_course(place, context_pk, known, launch, now)
+        if not known.knows_course(place.course_pk):
+            known = replace(known, enrollment_role="", enrollment_covers_course=False)
+        link_pk = _store_link(launch, context_pk, deployment_pk, place, asked, now)
         identity_pk, person_pk = _store_person(launch, platform, known, now)
-        _store_roles(candidate.course_pk, context_pk, person_pk, role, known, covers=is_first, now=now)
-        _store_arrival(
-            launch,
-            platform,
-            resolution,
-            rows=(identity_pk, person_pk, link_pk, context_pk),
-            mark=fingerprint(launch, named_assignment),
-            now=now,
-        )
+        role = launch.role.value
+        _store_roles(place.course_pk, context_pk, person_pk, role, known, covers=is_first, now=now)
+        rows = (identity_pk, person_pk, link_pk, context_pk)
+        _store_arrival(launch, platform, place, rows=rows, mark=fingerprint(launch, asked), now=now)
         landing = Landing(
             reference=new_id(),
             organization_pk=platform.organization_id,
             person_pk=person_pk,
-            course_pk=candidate.course_pk,
+            course_pk=place.course_pk,
             context_pk=context_pk,
             role=role,
-            assignment_public_id=candidate.public_id,
+            assignment_public_id=place.assignment_public_id,
+            course_public_id=place.course_public_id,
         )
-        _log_arrival(launch, platform, landing, resolution, now)
+        _log_arrival(launch, platform, landing, place, now)
     return landing
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """What a resolution came to, with all rows made."""
+
+    course_pk: int
+    rule: str
+    identity: str = ""
+    assignment_pk: int | None = None
+    assignment_public_id: str = ""
+    course_public_id: str = ""
+
+
+def _find_place(launch: Launch, platform: KnownPlatform, resolution: Resolution, now: datetime) -> _Place:
+    if resolution.copy_of is not None:
+        child, assignment = make_child(launch, platform.pk, resolution, resolution.copy_of, now=now)
+        if assignment is None:
+            return _Place(child.pk, resolution.rule, resolution.identity, course_public_id=child.public_id)
+        return _Place(child.pk, resolution.rule, resolution.identity, assignment.pk, assignment.public_id)
+    identity = resolution.identity or _source_id(launch)
+    if resolution.candidate is not None:
+        candidate = resolution.candidate
+        return _Place(candidate.course_pk, resolution.rule, identity, candidate.assignment_pk, candidate.public_id)
+    assert resolution.course is not None  # noqa: S101 - a resolution has one of the three
+    return _Place(resolution.course.pk, resolution.rule, identity, course_public_id=resolution.course.public_id)
+
+
+def _source_id(launch: Launch) -> str:
+    context = launch.context
+    return (context.offering_sourcedid or context.section_sourcedid)[:255] if context else ""
 
 
 def replay_key(platform_pk: int, nonce: str) -> str:
@@ -156,12 +186,12 @@ def arrival_key(launch: Launch, platform_pk: int) -> str:
     return _digest([platform_pk, launch.person.user_id, launch.deployment_id, link])
 
 
-def fingerprint(launch: Launch, named_assignment: str) -> str:
+def fingerprint(launch: Launch, asked: str) -> str:
     """Everything of a launch that may change what is stored or where it leads. The page is not: it leads only."""
     person, context, link = launch.person, launch.context, launch.resource_link
     return _digest(
         [
-            named_assignment,
+            asked,
             launch.role.value,
             [person.name, person.given_name, person.family_name, person.email, person.is_test_user],
             context
@@ -171,7 +201,7 @@ def fingerprint(launch: Launch, named_assignment: str) -> str:
             launch.outcomes and [launch.outcomes.url, launch.outcomes.sourcedid],
             launch.roster and launch.roster.url,
             launch.platform.family,
-            launch.custom.get("send_grade", ""),
+            [launch.custom.get(name, "") for name in ("send_grade", "course_offering_sourcedid", "parent_course_id")],
         ]
     )
 
@@ -220,26 +250,34 @@ def _store_context(launch: Launch, deployment_pk: int, now: datetime) -> int:
     return int(pk)
 
 
-def _connect_course(course_pk: int, context_pk: int, known: Known, launch: Launch, rule: str, now: datetime) -> bool:
+def _connect_course(place: _Place, context_pk: int, known: Known, launch: Launch, now: datetime) -> bool:
     """Notes that the context opens the course. True if it is the course's first one.
 
     Launches outside any LMS course never are: whoever arrives there teaches no LMS course.
     """
-    if known.is_course_connected:
+    if known.knows_course(place.course_pk) and known.is_course_connected:
+        if place.identity and known.connection_identity != place.identity:
+            CourseContext.objects.filter(course=place.course_pk, context=context_pk).update(identity=place.identity)
         return known.is_first_context
     table = CourseContext._meta.db_table
     # All names in the statement are our own; the values are parameters.
     insert = f"""
         INSERT INTO {table} (course_id, context_id, identity, rule, created_at, is_first)
-        SELECT %s, %s, '', %s, %s, {{first}} ON CONFLICT DO NOTHING RETURNING is_first
+        SELECT %s, %s, %s, %s, %s, {{first}} ON CONFLICT DO NOTHING RETURNING is_first
     """
-    values: list[Any] = [course_pk, context_pk, rule, connection.ops.adapt_datetimefield_value(now)]
+    values: list[Any] = [
+        place.course_pk,
+        context_pk,
+        place.identity,
+        place.rule,
+        connection.ops.adapt_datetimefield_value(now),
+    ]
     first = f"NOT EXISTS (SELECT 1 FROM {table} WHERE course_id = %s AND is_first)"  # noqa: S608
     with connection.cursor() as cursor:
         if launch.context is None:
             cursor.execute(insert.format(first="false"), values)
             return False
-        cursor.execute(insert.format(first=first), [*values, course_pk])
+        cursor.execute(insert.format(first=first), [*values, place.course_pk])
         row = cursor.fetchone()
         if row is None:
             # Another launch was quicker, with this context or with another one that became the first.
@@ -249,8 +287,9 @@ def _connect_course(course_pk: int, context_pk: int, known: Known, launch: Launc
     return bool(row[0])
 
 
-def _store_link(launch: Launch, context_pk: int, deployment_pk: int, resolution: Resolution, now: datetime) -> int:
-    link, ags = launch.resource_link, launch.ags
+def _store_link(launch: Launch, context_pk: int, deployment_pk: int, place: _Place, asked: str, now: datetime) -> int:
+    # A link that opens a course is no grade's: nothing of a grade service is kept with it (F4).
+    link, ags = launch.resource_link, launch.ags if place.assignment_pk is not None else None
     assert link is not None  # noqa: S101 - a resource link launch always has one (ltikit)
     send_grade = launch.custom.get("send_grade", "").lower()
     values: dict[str, Any] = {
@@ -258,15 +297,16 @@ def _store_link(launch: Launch, context_pk: int, deployment_pk: int, resolution:
         "deployment_id": deployment_pk,
         "resource_link_id": link.id,
         "title": link.title[:500],
-        "assignment_id": resolution.candidate.assignment_pk,
-        "rule": resolution.rule,
+        "assignment_id": place.assignment_pk,
+        "rule": place.rule,
+        "target": asked,
         "send_grade": send_grade if send_grade in SEND_MODES else SEND_MODES[0],
         "lineitem_url": ags.lineitem_url if ags else "",
         "lineitems_url": ags.lineitems_url if ags else "",
         "ags_scopes": " ".join(sorted(ags.scopes)) if ags else "",
         "created_at": now,
     }
-    update = ["context_id", "assignment_id", "rule", "send_grade"]
+    update = ["context_id", "assignment_id", "rule", "target", "send_grade"]
     update += [name for name in ("title", "lineitem_url", "lineitems_url", "ags_scopes") if values[name]]
     (pk,) = _upsert(ResourceLink, values, unique=("deployment_id", "resource_link_id"), update=update, returning="id")
     return int(pk)
@@ -343,7 +383,7 @@ def _store_roles(
 def _store_arrival(
     launch: Launch,
     platform: KnownPlatform,
-    resolution: Resolution,
+    place: _Place,
     *,
     rows: tuple[int, int, int, int],
     mark: str,
@@ -351,7 +391,7 @@ def _store_arrival(
 ) -> None:
     identity_pk, person_pk, link_pk, context_pk = rows
     key = arrival_key(launch, platform.pk)
-    outcomes = launch.outcomes
+    outcomes = launch.outcomes if place.assignment_pk is not None else None
     values: dict[str, Any] = {
         "key": key,
         "fingerprint": mark,
@@ -360,10 +400,10 @@ def _store_arrival(
         "person_id": person_pk,
         "resource_link_id": link_pk,
         "context_id": context_pk,
-        "course_id": resolution.candidate.course_pk,
-        "assignment_id": resolution.candidate.assignment_pk,
+        "course_id": place.course_pk,
+        "assignment_id": place.assignment_pk,
         "role": launch.role.value,
-        "rule": resolution.rule,
+        "rule": place.rule,
         "outcome_url": outcomes.url if outcomes else "",
         "result_sourcedid_encrypted": secrets_box.lock(outcomes.sourcedid, place=sourcedid_place(key))
         if outcomes and outcomes.sourcedid
@@ -382,9 +422,7 @@ def sourcedid_place(key: str) -> str:
     return f"arrival:{key}"
 
 
-def _log_arrival(
-    launch: Launch, platform: KnownPlatform, landing: Landing, resolution: Resolution, now: datetime
-) -> None:
+def _log_arrival(launch: Launch, platform: KnownPlatform, landing: Landing, place: _Place, now: datetime) -> None:
     values: dict[str, Any] = {
         "reference": landing.reference,
         "at": now,
@@ -396,14 +434,16 @@ def _log_arrival(
         "context_id": landing.context_pk,
         "person_id": landing.person_pk,
         "course_id": landing.course_pk,
-        "assignment_id": resolution.candidate.assignment_pk,
+        "assignment_id": place.assignment_pk,
         "role": landing.role,
         "outcome": LaunchRow.Outcome.OK.value,
         "code": "",
         "step": "",
         "detail": "",
-        "rule": resolution.rule,
-        "landed_on": f"assignment/{landing.assignment_public_id}",
+        "rule": place.rule,
+        "landed_on": f"assignment/{place.assignment_public_id}"
+        if place.assignment_public_id
+        else f"course/{place.course_public_id}",
     }
     if not _upsert(LaunchRow, values, unique=("replay_key",), update=(), returning="id"):
         raise ReplayError

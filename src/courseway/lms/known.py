@@ -7,7 +7,7 @@ from datetime import datetime
 
 from django.db import connection
 
-from courseway.lms.resolve import Candidate
+from courseway.lms.resolve import Candidate, Kind, Target, describe_target, name_assignment
 from ltikit.launch import Launch
 
 
@@ -28,18 +28,23 @@ class Known:
     identity_facts: tuple[str, str, bool]
     is_course_connected: bool
     is_first_context: bool
+    connection_identity: str
     membership_role: str
     enrollment_role: str
     enrollment_covers_course: bool
     candidate: Candidate | None
 
+    def knows_course(self, course_pk: int) -> bool:
+        """True if the rows about a course are about this one."""
+        return self.candidate is not None and self.candidate.course_pk == course_pk
+
 
 _QUERY = """
 SELECT p.config_version, p.revoked_at, d.id, d.approved, x.id, l.id, l.assignment_id,
        i.id, i.person_id, i.name, i.email, i.is_test_user,
-       cc.id, cc.is_first,
+       cc.id, cc.is_first, cc.identity,
        CASE WHEN m.active THEN m.role ELSE '' END, CASE WHEN e.active THEN e.role ELSE '' END, e.covers_whole_course,
-       a.id, a.public_id, a.course_id, c.organization_id, a.published, c.published, c.lti_enabled,
+       a.id, a.public_id, a.content_id, a.course_id, c.organization_id, a.published, c.published, c.lti_enabled,
        a.deleted_at, c.archived_at
   FROM lms_platform p
   LEFT JOIN lms_deployment d ON d.platform_id = p.id AND d.deployment_id = %(deployment)s
@@ -54,14 +59,18 @@ SELECT p.config_version, p.revoked_at, d.id, d.approved, x.id, l.id, l.assignmen
  WHERE p.id = %(platform)s
 """
 _QUERY_NAMED = _QUERY.format(assignment="a.public_id = %(assignment)s")
+# A link that only says "me" opens what it opened before; one that names content has to name the same as before.
 _QUERY_LINKED = _QUERY.format(assignment="a.id = l.assignment_id")
+_QUERY_SAME_TARGET = _QUERY.format(assignment="a.id = l.assignment_id AND l.target = %(target)s")
 
 
-def read_known(launch: Launch, platform_pk: int, named_assignment: str) -> Known | None:
+def read_known(launch: Launch, platform_pk: int, target: Target) -> Known | None:
     """None only if the platform itself is gone."""
+    named_assignment, _ = name_assignment(launch, target)
+    unnamed = _QUERY_LINKED if target.kind in (Kind.ANY, Kind.LINK) else _QUERY_SAME_TARGET
     with connection.cursor() as cursor:
         cursor.execute(
-            _QUERY_NAMED if named_assignment else _QUERY_LINKED,
+            _QUERY_NAMED if named_assignment else unnamed,
             {
                 "platform": platform_pk,
                 "deployment": launch.deployment_id,
@@ -69,12 +78,13 @@ def read_known(launch: Launch, platform_pk: int, named_assignment: str) -> Known
                 "link": launch.resource_link.id if launch.resource_link else "",
                 "user": launch.person.user_id or "",
                 "assignment": named_assignment,
+                "target": describe_target(launch, target),
             },
         )
         row = cursor.fetchone()
     if row is None:
         return None
-    assignment: tuple[int, str, int, int, bool, bool, bool, datetime | None, datetime | None] = row[17:26]
+    assignment: tuple[int, str, str, int, int, bool, bool, bool, datetime | None, datetime | None] = row[18:28]
     return Known(
         config_version=row[0],
         is_revoked=row[1] is not None,
@@ -88,24 +98,26 @@ def read_known(launch: Launch, platform_pk: int, named_assignment: str) -> Known
         identity_facts=(row[9] or "", row[10] or "", bool(row[11])),
         is_course_connected=row[12] is not None,
         is_first_context=bool(row[13]),
-        membership_role=row[14] or "",
-        enrollment_role=row[15] or "",
-        enrollment_covers_course=bool(row[16]),
+        connection_identity=row[14] or "",
+        membership_role=row[15] or "",
+        enrollment_role=row[16] or "",
+        enrollment_covers_course=bool(row[17]),
         candidate=_read_candidate(assignment) if assignment[0] is not None else None,
     )
 
 
 def _read_candidate(
-    row: tuple[int, str, int, int, bool, bool, bool, datetime | None, datetime | None],
+    row: tuple[int, str, str, int, int, bool, bool, bool, datetime | None, datetime | None],
 ) -> Candidate:
     return Candidate(
         assignment_pk=row[0],
         public_id=row[1],
-        course_pk=row[2],
-        organization_pk=row[3],
-        is_published=bool(row[4]),
-        is_course_published=bool(row[5]),
-        is_lti_enabled=bool(row[6]),
-        deleted_at=row[7],
-        archived_at=row[8],
+        content_id=row[2],
+        course_pk=row[3],
+        organization_pk=row[4],
+        is_published=bool(row[5]),
+        is_course_published=bool(row[6]),
+        is_lti_enabled=bool(row[7]),
+        deleted_at=row[8],
+        archived_at=row[9],
     )

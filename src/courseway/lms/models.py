@@ -197,7 +197,7 @@ class ResourceLink(models.Model):
     )
     rule = models.CharField(max_length=40, blank=True)
     # What the link asked for (`resolve.describe_target`); when it asks for something else it is resolved anew.
-    target = models.CharField(max_length=60, blank=True)
+    target = models.CharField(max_length=120, blank=True)
     send_grade = models.CharField(max_length=20, default="grade_release")
     # The grade service as the newest launch of this link offered it. Most platforms offer the same in a whole context,
     # Open edX has an own address, and own rights, for each link.

@@ -30,6 +30,14 @@ class UnknownTargetError(LtiError):
     hint = "There is no such assignment. Copy the LTI integration URL again from the course."
 
 
+class UnknownParentError(LtiError):
+    """The parent to copy does not exist here, or belongs to another organization."""
+
+    code = "unknown_parent"
+    status = 404
+    hint = "parent_course_id names no course of this organization. Copy it again from the master's LTI/LMS tab."
+
+
 class DeletedTargetError(LtiError):
     code = "deleted_target"
     status = 410
@@ -52,6 +60,12 @@ class CourseArchivedError(LtiError):
     code = "course_archived"
     status = 403
     hint = "This course is archived and cannot be opened from the LMS any more."
+
+
+class EnrollOnlyDisabledError(LtiError):
+    code = "enroll_only_disabled"
+    status = 403
+    hint = "Enroll to course only is switched off for this course. A teacher can switch it on in its LTI/LMS tab."
 
 
 class NotOfferedError(LtiError):

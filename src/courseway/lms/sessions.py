@@ -23,7 +23,7 @@ from django.utils import timezone
 from django.utils.crypto import salted_hmac
 from django.utils.http import http_date
 
-from courseway.courses.models import Enrollment
+from courseway.courses.models import Enrollment, Role
 from courseway.lms.arrivals import Landing
 from courseway.lms.models import ContextMembership
 from courseway.lms.refusals import SessionEndedError
@@ -72,7 +72,11 @@ def open_session(response: HttpResponse, landing: Landing, *, return_url: str, p
 
 def landing_url(landing: Landing) -> str:
     """The page on which an accepted launch lands, below the path of its session."""
-    return _below(_session_path(landing.reference), "learning:assignment", landing.assignment_public_id)
+    path = _session_path(landing.reference)
+    if landing.assignment_public_id:
+        return _below(path, "learning:assignment", landing.assignment_public_id)
+    page = {Role.TEACHER.value: "courses:overview", Role.MENTOR.value: "learning_course:gradebook"}
+    return _below(path, page.get(landing.role, "learning:course"), landing.course_public_id)
 
 
 def set_launch_cookie(

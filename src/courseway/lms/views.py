@@ -16,11 +16,24 @@ from courseway.courses.models import Assignment
 from courseway.lms import platforms, tool_keys
 from courseway.lms.addresses import redirect_url
 from courseway.lms.arrivals import Landing, arrive, repeat_arrival, replay_key
-from courseway.lms.known import read_known
+from courseway.lms.detection import find_course, read_facts
+from courseway.lms.known import Known, read_known
 from courseway.lms.models import Launch as LaunchRow
 from courseway.lms.platforms import KnownPlatform
 from courseway.lms.refusals import ForeignTargetError, LaunchMethodError, MissingUserError, NotOfferedError
-from courseway.lms.resolve import Kind, Target, name_assignment, read_target, resolve
+from courseway.lms.resolve import (
+    Kind,
+    Resolution,
+    Target,
+    check_course_openable,
+    check_openable,
+    describe_target,
+    read_target,
+    resolve_course,
+    resolve_enroll,
+    resolve_named,
+    resolve_navigation,
+)
 from courseway.lms.sessions import landing_url, open_session, set_launch_cookie
 from courseway.lms.verification import Trail, begin_login, public_url_of, verify_v11, verify_v13
 from courseway.orgs.ids import new_id
@@ -122,30 +135,51 @@ def _launch(request: HttpRequest, trail: Trail, now: datetime) -> HttpResponse:
 
 def _land(message: Launch, platform: KnownPlatform, target: Target, trail: Trail, now: datetime) -> Landing | None:
     """Where the launch leads; None when somebody has to choose first."""
-    named_assignment, _ = name_assignment(message, target)
+    asked = describe_target(message, target)
     trail.step = "arrive"
-    if target.kind in (Kind.ANY, Kind.ASSIGNMENT, Kind.LINK):
-        landing = repeat_arrival(message, platform, named_assignment=named_assignment, now=now)
-        if landing is not None:
-            return landing
-    known = read_known(message, platform.pk, named_assignment)
+    landing = repeat_arrival(message, platform, asked=asked, now=now)
+    if landing is not None:
+        return landing
+    known = read_known(message, platform.pk, target)
     if known is None or known.is_revoked:
         raise UnknownPlatformError("the platform was revoked")
     if known.config_version != platform.config_version:
         platforms.forget(platform.pk)
         raise _StaleKeysError
     trail.step = "resolve"
-    resolution = resolve(
-        message,
-        target,
-        candidate=known.candidate,
-        organization_pk=platform.organization_id,
-        is_link_known=known.link_assignment_pk is not None,
-    )
+    resolution = _resolve(message, platform, target, known)
     if resolution is None:
         return None
     trail.step = "arrive"
-    return arrive(message, platform, known, resolution, named_assignment=named_assignment, now=now)
+    return arrive(message, platform, known, resolution, asked=asked, now=now)
+
+
+def _resolve(message: Launch, platform: KnownPlatform, target: Target, known: Known) -> Resolution | None:
+    """The rules of `resolve.py`, with as much read from the database as they need."""
+    organization = platform.organization_id
+    named = resolve_named(
+        message,
+        target,
+        candidate=known.candidate,
+        organization_pk=organization,
+        is_link_known=known.link_assignment_pk is not None,
+    )
+    if named is not None:
+        return named
+    if target.kind is Kind.SELECTION:
+        raise NotOfferedError(target.kind.value)
+    if target.kind is Kind.ENROLL:
+        return resolve_enroll(find_course(target.id, organization), message.role)
+    facts = read_facts(message, platform, target)
+    if target.kind is Kind.NAVIGATION:
+        resolution = resolve_navigation(facts)
+    else:
+        resolution = resolve_course(facts)
+    if resolution is not None and resolution.candidate is not None:
+        check_openable(resolution.candidate, message.role)
+    elif resolution is not None:
+        check_course_openable(resolution.course or resolution.copy_of, message.role)
+    return resolution
 
 
 def _ask(request: HttpRequest, message: Launch, platform: KnownPlatform, trail: Trail, now: datetime) -> HttpResponse:
