@@ -1,21 +1,13 @@
 from __future__ import annotations
 
-import os
 import random
-import signal
-import subprocess
-import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import datetime
 from decimal import Decimal
 from itertools import pairwise
 from pathlib import Path
 
 import pytest
-from django.conf import settings
-from django.core.management import call_command
 from django.db import connection, transaction
 from django.db.models import Q
 from django.utils import timezone
@@ -26,87 +18,11 @@ from courseway.orgs.models import Person
 from tests.cast import make_cast
 from tests.courseway.grades.fake_lms import FakeLms, random_faults, run_fake_lms
 from tests.courseway.grades.links import PlacedLink, place_v11, place_v13
+from tests.courseway.grades.nursery import Nursery, own_database
 
-ROOT = Path(__file__).parents[3]
 PEOPLE = 250  # at two links each: 500 grades
 ROUNDS = 3
 KILLS_IN_A_ROUND = 4
-
-
-@contextmanager
-def _own_database(tmp_path: Path) -> Iterator[str]:
-    """The test's database by an address that another process can use: workers cannot see a transaction of the test."""
-    if connection.vendor == "postgresql":
-        parts = connection.get_connection_params()
-        host, port = parts.get("host", ""), parts.get("port", "")
-        user, password = parts.get("user", ""), parts.get("password", "")
-        where = f"host={host}&port={port}" if port else f"host={host}"
-        yield f"postgresql://{user}{':' + password if password else ''}@/{parts['dbname']}?{where}"
-        return
-    path = tmp_path / "courseway.sqlite3"
-    connection.close()
-    original = connection.settings_dict["NAME"]
-    connection.settings_dict["NAME"] = str(path)
-    try:
-        call_command("migrate", verbosity=0, interactive=False)
-        yield f"sqlite:///{path}"
-    finally:
-        connection.close()
-        connection.settings_dict["NAME"] = original
-
-
-class Nursery:
-    """Starts workers; knows which are alive, oldest first."""
-
-    def __init__(self, url: str, folder: Path) -> None:
-        environment = {
-            **{name: value for name, value in os.environ.items() if not name.startswith("COURSEWAY_")},
-            "PYTHONPATH": f"{ROOT / 'src'}:{ROOT}",
-            "DJANGO_SETTINGS_MODULE": "courseway.settings",
-            "COURSEWAY_DATABASE_URL": url,
-            "COURSEWAY_DATA_DIR": str(folder),
-            "COURSEWAY_SECRET_KEY": ",".join(settings.SECRET_KEYS),
-            "COURSEWAY_ALLOWED_PRIVATE_NETWORKS": "127.0.0.0/8",
-            "COURSEWAY_LOG_LEVEL": "ERROR",
-        }
-        command = [sys.executable, "-m", "tests.courseway.grades.worker_process"]
-        self.process = subprocess.Popen(
-            command, env=environment, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1
-        )
-        self.workers: list[int] = []
-
-    def start_worker(self) -> None:
-        assert self.process.stdin is not None
-        assert self.process.stdout is not None
-        self.process.stdin.write("start\n")
-        self.process.stdin.flush()
-        self.workers.append(int(self.process.stdout.readline()))
-
-    def kill_oldest(self) -> None:
-        os.kill(self.workers.pop(0), signal.SIGKILL)
-
-    def stop_all(self, seconds: float) -> list[int]:
-        """Ask all workers to end; returns those that did not."""
-        for worker in self.workers:
-            os.kill(worker, signal.SIGTERM)
-        until = time.monotonic() + seconds
-        while time.monotonic() < until and any(map(_is_alive, self.workers)):
-            time.sleep(0.05)
-        return [worker for worker in self.workers if _is_alive(worker)]
-
-    def close(self) -> None:
-        for worker in filter(_is_alive, self.workers):
-            os.kill(worker, signal.SIGKILL)
-        self.process.kill()
-        self.process.communicate()
-
-
-def _is_alive(process: int) -> bool:
-    try:
-        os.kill(process, 0)
-    except ProcessLookupError:
-        return False
-    return True
 
 
 def _want(places: list[PlacedLink], people: list[Person], round_number: int) -> dict[int, Decimal]:
@@ -165,7 +81,7 @@ def test_no_grade_is_lost_when_workers_are_killed(tmp_path: Path) -> None:
 
     In the end every newest grade is in the LMS, and no older one ever overwrote a newer one.
     """
-    with run_fake_lms() as lms, _own_database(tmp_path) as url:
+    with run_fake_lms() as lms, own_database(tmp_path) as url:
         cast = make_cast()
         people = [Person.objects.create(organization=cast.acme, name=f"Person {number}") for number in range(PEOPLE)]
         by_score, by_outcome = place_v13(cast.operators, lms.url), place_v11(cast.loops, lms.url)
@@ -173,7 +89,7 @@ def test_no_grade_is_lost_when_workers_are_killed(tmp_path: Path) -> None:
             for person in people:
                 placed.let_in(person)
         lms.fault = random_faults(7, share=0.25, silence=1.2)
-        nursery = Nursery(url, tmp_path)
+        nursery = Nursery(url)
         wanted: dict[int, Decimal] = {}
         try:
             for _ in range(2):

@@ -1,7 +1,7 @@
 """Workers of the tests: real loop, short lease, as processes that can be killed.
 
-A nursery that has loaded everything forks a worker for each line it reads, and prints its process id. So a worker is
-at work a moment after its start, also on a busy machine.
+A nursery that has loaded everything forks a worker for each line it reads, which says how often it polls, in seconds.
+It prints the worker's process id. So a worker is at work a moment after its start, also on a busy machine.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ if __name__ == "__main__":
 
     limits = Limits(threads=16, claimed=48, lease_seconds=2.5, deadline_seconds=0.7, quiet_seconds=1.5)
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
-    for _ in sys.stdin:
+    for poll_seconds in sys.stdin:
         child = os.fork()
         if child == 0:
             signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-            os._exit(run_worker(limits=limits, poll_seconds=0.3))
+            os._exit(run_worker(limits=limits, poll_seconds=float(poll_seconds)))
         print(child, flush=True)

@@ -1,0 +1,97 @@
+"""Workers as processes of their own, on the test's database, to be killed and asked to stop."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from django.conf import settings
+from django.core.management import call_command
+from django.db import connection
+
+ROOT = Path(__file__).parents[3]
+
+
+@contextmanager
+def own_database(tmp_path: Path) -> Iterator[str]:
+    """The test's database by an address that another process can use: workers cannot see a transaction of the test."""
+    if connection.vendor == "postgresql":
+        parts = connection.get_connection_params()
+        host, port = parts.get("host", ""), parts.get("port", "")
+        user, password = parts.get("user", ""), parts.get("password", "")
+        where = f"host={host}&port={port}" if port else f"host={host}"
+        yield f"postgresql://{user}{':' + password if password else ''}@/{parts['dbname']}?{where}"
+        return
+    path = tmp_path / "courseway.sqlite3"
+    connection.close()
+    original = connection.settings_dict["NAME"]
+    connection.settings_dict["NAME"] = str(path)
+    try:
+        call_command("migrate", verbosity=0, interactive=False)
+        yield f"sqlite:///{path}"
+    finally:
+        connection.close()
+        connection.settings_dict["NAME"] = original
+
+
+class Nursery:
+    """Starts workers; knows which are alive, oldest first."""
+
+    def __init__(self, url: str) -> None:
+        environment = {
+            **{name: value for name, value in os.environ.items() if not name.startswith("COURSEWAY_")},
+            "PYTHONPATH": f"{ROOT / 'src'}:{ROOT}",
+            "DJANGO_SETTINGS_MODULE": "courseway.settings",
+            "COURSEWAY_DATABASE_URL": url,
+            "COURSEWAY_SECRET_KEY": ",".join(settings.SECRET_KEYS),
+            "COURSEWAY_ALLOWED_PRIVATE_NETWORKS": "127.0.0.0/8",
+            "COURSEWAY_LOG_LEVEL": "CRITICAL",
+            # The same queue of hints as this process.
+            "COURSEWAY_DATA_DIR": str(settings.DATA_DIR),
+            "COURSEWAY_TASKS_URL": settings.TASKS_URL or ("" if settings.USES_SQLITE else settings.DATABASE_URL),
+        }
+        command = [sys.executable, "-m", "tests.courseway.grades.worker_process"]
+        self.process = subprocess.Popen(
+            command, env=environment, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1
+        )
+        self.workers: list[int] = []
+
+    def start_worker(self, *, poll_seconds: float = 0.3) -> int:
+        assert self.process.stdin is not None
+        assert self.process.stdout is not None
+        self.process.stdin.write(f"{poll_seconds}\n")
+        self.process.stdin.flush()
+        self.workers.append(int(self.process.stdout.readline()))
+        return self.workers[-1]
+
+    def kill_oldest(self) -> None:
+        os.kill(self.workers.pop(0), signal.SIGKILL)
+
+    def stop_all(self, seconds: float) -> list[int]:
+        """Ask all workers to end; returns those that did not."""
+        for worker in self.workers:
+            os.kill(worker, signal.SIGTERM)
+        until = time.monotonic() + seconds
+        while time.monotonic() < until and any(map(is_alive, self.workers)):
+            time.sleep(0.05)
+        return [worker for worker in self.workers if is_alive(worker)]
+
+    def close(self) -> None:
+        for worker in filter(is_alive, self.workers):
+            os.kill(worker, signal.SIGKILL)
+        self.process.kill()
+        self.process.communicate()
+
+
+def is_alive(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    return True
