@@ -67,13 +67,12 @@ def list_needs(organization: Organization, *, now: datetime) -> list[Need]:
         stuck=Count("pk", filter=Q(state__in=(Delivery.State.FAILED, Delivery.State.NEEDS_TEACHER))),
         late=Count("pk", filter=Q(state=Delivery.State.WAITING, wanted_at__lt=now - PATIENCE)),
     )
-    to_deliveries = reverse("grades_org:deliveries", args=[organization.slug])
     if stuck := deliveries["stuck"]:
         text = ngettext("%(n)d grade did not reach the LMS.", "%(n)d grades did not reach the LMS.", stuck)
-        needs.append(Need("failed", text % {"n": stuck}, to_deliveries, _("See why")))
+        needs.append(Need("failed", text % {"n": stuck}, _deliveries_of(organization), _("See why")))
     if late := deliveries["late"]:
         text = ngettext("%(n)d grade waits for more than an hour.", "%(n)d grades wait for more than an hour.", late)
-        needs.append(Need("waiting", text % {"n": late}, to_deliveries, _("See why")))
+        needs.append(Need("waiting", text % {"n": late}, _deliveries_of(organization), _("See why")))
     pending = Deployment.objects.filter(
         platform__organization=organization, platform__revoked_at=None, approved=False
     ).count()
@@ -125,6 +124,10 @@ def draw_deliveries(organization: Organization, days: list[date]) -> WeekChart:
 def list_courses_by_launch(organization: Organization) -> list[Course]:
     courses = Course.objects.filter(organization=organization, archived_at=None, launches__outcome=Launch.Outcome.OK)
     return list(courses.annotate(launched_at=Max("launches__at")).order_by("-launched_at")[:COURSES_SHOWN])
+
+
+def _deliveries_of(organization: Organization) -> str:
+    return reverse("grades_org:deliveries", args=[organization.slug])
 
 
 def _start_of(day: date) -> datetime:
