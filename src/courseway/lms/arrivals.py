@@ -280,9 +280,13 @@ def _connect_course(place: _Place, context_pk: int, known: Known, launch: Launch
         cursor.execute(insert.format(first=first), [*values, place.course_pk])
         row = cursor.fetchone()
         if row is None:
-            # Another launch was quicker, with this context or with another one that became the first.
+            # The context is connected already, or another one became the first at this moment.
             cursor.execute(insert.format(first="false"), values)
-            cursor.execute(f"SELECT is_first FROM {table} WHERE course_id = %s AND context_id = %s", values[:2])  # noqa: S608
+            cursor.execute(
+                f"UPDATE {table} SET identity = CASE WHEN %s = '' THEN identity ELSE %s END "  # noqa: S608
+                "WHERE course_id = %s AND context_id = %s RETURNING is_first",
+                [place.identity, place.identity, *values[:2]],
+            )
             row = cursor.fetchone()
     return bool(row[0])
 
