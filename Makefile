@@ -46,8 +46,12 @@ lock: setup ## Write requirements/*.txt anew from pyproject.toml, with hashes an
 	lock $(ARGS) --output-file requirements/base.txt
 	lock $(ARGS) --group dev --output-file requirements/dev.txt
 
-clean: ## Remove .venv, caches and the demo's data
-	@rm -rf $(VENV) .mypy_cache .ruff_cache .import_linter_cache .hypothesis data/demo
+lock-peers: setup ## Write the requirements of the peers anew, each for its own environment
+	@$(VENV)/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+	  --no-emit-find-links --no-header tests/peers/requirements-edx.in $(ARGS) --output-file tests/peers/requirements-edx.txt
+
+clean: ## Remove .venv, .venv-peers, caches and the demo's data
+	@rm -rf $(VENV) .venv-peers .mypy_cache .ruff_cache .import_linter_cache .hypothesis data/demo
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-.PHONY: help setup demo browser test check format test-peers lock clean
+.PHONY: help setup demo browser test check format test-peers lock lock-peers clean
