@@ -119,6 +119,8 @@ class Context(models.Model):
     section_sourcedid = models.CharField(max_length=255, blank=True)
     roster_url = models.URLField(max_length=2000, blank=True)
     family = models.CharField(max_length=60, blank=True)  # canvas, moodle, … as the platform says; quirks go by it
+    # The LMS course's own address as far as a launch tells (`course_address.guess_course_url`); only ever proposed.
+    guessed_url = models.URLField(max_length=2000, blank=True, default="", db_default="")
     created_at = models.DateTimeField(default=timezone.now)
 
     resource_links: RelatedManager[ResourceLink]
@@ -139,6 +141,10 @@ class CourseContext(models.Model):
     rule = models.CharField(max_length=40)
     # The context through which the course was connected first: its instructors teach the whole course (C5).
     is_first = models.BooleanField(default=False)
+    # A teacher looked at how it was matched and agreed.
+    accepted_at = models.DateTimeField(null=True, blank=True)
+    # This LMS course's own address; where it is empty, the course's one counts.
+    lms_url = models.URLField(max_length=2000, blank=True, default="", db_default="")
     created_at = models.DateTimeField(default=timezone.now)
 
     class Meta:
@@ -223,6 +229,8 @@ class LmsIdentity(models.Model):
     name = models.CharField(max_length=255, blank=True)
     email = models.CharField(max_length=255, blank=True)
     is_test_user = models.BooleanField(default=False)
+    # The value of the field that the organization chose for its exports (`lti_id.read_lti_id`).
+    lti_id = models.CharField(max_length=255, blank=True, default="", db_default="")
     created_at = models.DateTimeField(default=timezone.now)
 
     class Meta:

@@ -41,6 +41,8 @@ class Account(AbstractBaseUser):
 class Organization(models.Model):
     slug = models.SlugField(max_length=60, unique=True)
     name = models.CharField(_("name"), max_length=200)
+    # Which field of a launch names a student in exports (A7): a standard one or any parameter that the LMS sends.
+    lti_id_field = models.CharField(_("LTI ID"), max_length=100, default="user_id")
     created_at = models.DateTimeField(default=timezone.now)
 
     def __str__(self) -> str:

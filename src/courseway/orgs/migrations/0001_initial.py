@@ -36,6 +36,7 @@ class Migration(migrations.Migration):
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('slug', models.SlugField(max_length=60, unique=True)),
                 ('name', models.CharField(max_length=200, verbose_name='name')),
+                ('lti_id_field', models.CharField(default='user_id', max_length=100, verbose_name='LTI ID')),
                 ('created_at', models.DateTimeField(default=django.utils.timezone.now)),
             ],
         ),
