@@ -22,13 +22,20 @@ from courseway.courses.models import Enrollment, Page, Role
 from courseway.grades.models import Delivery
 from courseway.learning.models import Submission
 from courseway.learning.scoring import set_grade
-from courseway.lms.models import Launch
-from courseway.orgs.models import Member, Person
+from courseway.lms.models import Deployment, Launch
+from courseway.orgs.invitations import invite
+from courseway.orgs.models import Invitation, Member, Person
 from tests.cast import Cast
 from tests.visits import Lms11, make_lms11, make_lms13, open_launch
 
 # What may be written without a right: sessions, mail codes and the log of refused launches.
 OPEN_MODELS = {"sessions.session", "lms.launch", "account.emailconfirmation"}
+
+
+# Parameters that name a secret of somebody's mail; guessing them is not what is tested here.
+GUESSED = {"token", "key", "uidb36"}
+# Parameters that say where one is; all others name a row in there.
+PLACES = {"slug", "organization", "course_id", "course"}
 
 
 @dataclass
@@ -55,8 +62,15 @@ def scene(cast: Cast, client: Client) -> Scene:
     for person in (sally, cast.sam, cast.sue):
         set_grade(assignment=cast.operators, person=person, percent=Decimal(80), complete=True, release=True, now=now)
     assert Delivery.objects.filter(person=sally).exists()
-    rows = [Member, Delivery, Submission]
-    numbers = {str(pk) for model in rows for pk in model.objects.values_list("pk", flat=True)}
+    invite(cast.acme, "guest@acme.example", Member.Role.TEACHER, invited_by=cast.olive, now=now)
+    numbers = {
+        *(member.pk for member in Member.objects.filter(organization=cast.acme)),
+        *Delivery.objects.values_list("pk", flat=True),
+        *Deployment.objects.values_list("pk", flat=True),
+        *Invitation.objects.values_list("pk", flat=True),
+    }
+    # The numbers of another organization's rows are not ours to try.
+    numbers -= {member.pk for member in Member.objects.exclude(organization=cast.acme)}
     platforms = [lms.platform, lms13.platform]
     people = [cast.sam, cast.sue, cast.mia, cast.tom_person, sally]
     values = {
@@ -73,8 +87,7 @@ def scene(cast: Cast, client: Client) -> Scene:
         "public_id": [cast.course.public_id, *(row.public_id for row in Submission.objects.all())],
         "page": list(Page.objects.filter(assignment=cast.operators).values_list("key", flat=True)),
         "reference": list(Launch.objects.values_list("reference", flat=True)),
-        "pk": sorted(numbers),
-        "id": sorted(numbers),
+        "pk": [str(number) for number in sorted(numbers)],
         "delivery": [str(pk) for pk in Delivery.objects.values_list("pk", flat=True)],
     }
     secrets = [
@@ -82,6 +95,7 @@ def scene(cast: Cast, client: Client) -> Scene:
         *(person.email for person in people if person.email),
         "Olive Owner",
         cast.olive.email,
+        "guest@acme.example",
         cast.acme.name,
         cast.course.title,
         cast.operators.title,
@@ -105,12 +119,15 @@ def list_routes() -> list[str]:
     return sorted(set(walk(get_resolver().url_patterns, "")))
 
 
+def list_parameters(route: str) -> list[str]:
+    return [name.rpartition(":")[2] for name in re.findall(r"<([\w:]+)>", route)]
+
+
 def fill(route: str, values: dict[str, list[str]]) -> list[str]:
     """The addresses of a route with the cast's ids in the places of its parameters, found by their names."""
     # Regular expressions of allauth become parameters of the same names.
     route = re.sub(r"\(\?P(<\w+>)[^)]*\)", r"\1", route).replace("^", "").replace("\\Z", "").replace("$", "")
-    names = [name.rpartition(":")[2] for name in re.findall(r"<([\w:]+)>", route)]
-    choices = [values.get(name, ["1"]) for name in names]
+    choices = [["1"] if name in GUESSED else values[name] for name in list_parameters(route)]
     parts = re.split(r"<[\w:]+>", route)
     return [
         "/" + "".join(part + value for part, value in itertools.zip_longest(parts, chosen, fillvalue=""))
@@ -227,6 +244,26 @@ def test_no_address_lets_others_change_anything(
             before = after
             writes.clear()
     assert not wrong, "\n".join(wrong)
+
+
+@pytest.mark.parametrize("method", ["get", "post"])
+def test_rows_of_others_are_not_there_inside_ones_own(scene: Scene, method: str) -> None:
+    """Ids of another organization in addresses of one's own open nothing and change nothing, also for an owner."""
+    visit, wrong = visit_as_outsider(scene), []
+    own = {"slug": scene.cast.umbrella.slug, "course_id": scene.cast.foreign_course.public_id}
+    values = {**scene.values, **{name: [value] for name, value in own.items()}}
+    before, tried = read_rows(), 0
+    for route in list_routes():
+        parameters = set(list_parameters(route))
+        if not parameters & PLACES or not parameters - PLACES - GUESSED:
+            continue
+        for path in fill(route, values):
+            response, tried = visit(method, path), tried + 1
+            if not 400 <= response.status_code < 500:
+                wrong.append(f"{path} answered {response.status_code}")
+    assert tried > 20
+    assert not wrong, "\n".join(wrong)
+    assert read_rows() == before
 
 
 def read_rows() -> dict[str, str]:
