@@ -264,8 +264,9 @@ def test_canvas_selection_is_read() -> None:
 
 def test_still_older_canvas_selection() -> None:
     """Before that it said it in one word and used the ordinary return address."""
-    selection = read_canvas_selection(signed_forms.launch(selection_directive="select_link"))
-    assert selection == CanvasSelection(signed_forms.RETURN_URL, frozenset({"lti_launch_url"}))
+    for field in ("selection_directive", "ext_content_return_types"):
+        selection = read_canvas_selection(signed_forms.launch(**{field: "select_link"}))
+        assert selection == CanvasSelection(signed_forms.RETURN_URL, frozenset({"lti_launch_url"}))
     homework = read_canvas_selection(signed_forms.launch(selection_directive="submit_homework"))
     assert homework is not None
     assert not homework.accepts_links

@@ -41,7 +41,8 @@ LTI_LAUNCH_URL: Final = "lti_launch_url"
 _CONTEXT = "http://purl.imsglobal.org/ctx/lti/v1/ContentItem"
 _NORMAL_SCORE = "http://purl.imsglobal.org/ctx/lis/v2p1/Result#normalScore"
 _LINK_RANGES = frozenset({LINK_MEDIA_TYPE, "application/*", "*/*"})
-# Before it knew ext_content_return_types, Canvas said what it wanted in one word.
+_RETURN_TYPES = frozenset({LTI_LAUNCH_URL, "url", "image_url", "iframe", "file", "oembed"})
+# Before it named types of content, Canvas said what it wanted in one word.
 _DIRECTIVES: Final[Mapping[str, frozenset[str]]] = {
     "select_link": frozenset({LTI_LAUNCH_URL}),
     "embed_content": frozenset({LTI_LAUNCH_URL, "url", "image_url", "iframe", "oembed"}),
@@ -142,9 +143,10 @@ def read_canvas_selection(launch: Launch) -> CanvasSelection | None:
     """
     if launch.version != "1.1" or launch.message is not Message.RESOURCE_LINK:
         return None
-    return_types = frozenset(_entries(launch, "ext_content_return_types"))
-    return_types = return_types or _DIRECTIVES.get(_text(launch, "selection_directive").strip(), frozenset())
-    if not return_types:
+    words = _entries(launch, "ext_content_return_types") or _entries(launch, "selection_directive")
+    # Words for several types were written into either field at their time.
+    return_types = frozenset[str]().union(*(_DIRECTIVES.get(word, {word}) for word in words))
+    if not return_types & _RETURN_TYPES:
         return None
     return_url = _text(launch, "ext_content_return_url").strip() or launch.return_url
     if not is_web_url(return_url):

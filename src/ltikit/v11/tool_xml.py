@@ -1,59 +1,82 @@
 """The XML configuration of a tool (`cartridge_basiclti_link`), which an administrator gives to an LMS by its address.
 
-Common Cartridge 1.0 §"Basic LTI links"; the order of the elements is the schema's.
+Common Cartridge 1.0 §"Basic LTI links", with Canvas's extensions.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
+from types import MappingProxyType
 from typing import Final
 from urllib.parse import urlsplit
 
-from lxml import etree
+from ltikit.canvas_placements import DEFAULT_SIZE, PLATFORM, PRIVACY_LEVEL, Placement
+from ltikit.cartridge.link_xml import BLTI, CARTRIDGE, LTICM, LTICP, add, add_properties, finish_link, start_link
+from ltikit.content_items import FrameSize
+from ltikit.plain_text import clean_title
 
-CARTRIDGE: Final = "http://www.imsglobal.org/xsd/imslticc_v1p0"
-BLTI: Final = "http://www.imsglobal.org/xsd/imsbasiclti_v1p0"
-LTICM: Final = "http://www.imsglobal.org/xsd/imslticm_v1p0"
-LTICP: Final = "http://www.imsglobal.org/xsd/imslticp_v1p0"
+__all__ = ["BLTI", "CARTRIDGE", "LTICM", "LTICP", "MEDIA_TYPE", "build_tool_xml"]
+
 MEDIA_TYPE: Final = "application/xml"
 
-_XSI = "http://www.w3.org/2001/XMLSchema-instance"
-_SCHEMAS = " ".join(f"{namespace} {namespace}.xsd" for namespace in (CARTRIDGE, BLTI, LTICM, LTICP))
-_NSMAP = {"blti": BLTI, "lticm": LTICM, "lticp": LTICP, "xsi": _XSI}
+_NO_PARAMETERS: Mapping[str, str] = MappingProxyType({})
 
 
 def build_tool_xml(
-    *, title: str, description: str, launch_url: str, tool_id: str, vendor_name: str, vendor_code: str
+    *,
+    title: str,
+    description: str,
+    launch_url: str,
+    tool_id: str,
+    vendor_name: str,
+    vendor_code: str,
+    placements: Iterable[Placement] = (),
+    custom: Mapping[str, str] = _NO_PARAMETERS,
+    icon_url: str = "",
+    size: FrameSize = DEFAULT_SIZE,
 ) -> bytes:
     """The document, UTF-8 with a declaration. `launch_url` is absolute; `tool_id` and `vendor_code` are plain words.
 
     The extension asks Canvas to send names, addresses and roles, without which nobody could be told apart, and binds
-    the tool to the host of `launch_url`.
+    the tool to the host of `launch_url`. `placements` says where Canvas shows the tool; `custom` are parameters of
+    every launch, whose values may be variables (`vocabulary.COURSE_VARIABLES`); `size` is that of Canvas's dialogs.
+
+    Canvas's `lticm:options` are not in 1EdTech's schema; everything else is valid against it.
+    Raises ValueError for a name that XML cannot hold.
     """
-    root = etree.Element(f"{{{CARTRIDGE}}}cartridge_basiclti_link", nsmap={None: CARTRIDGE, **_NSMAP})  # type: ignore[dict-item]
-    root.set(f"{{{_XSI}}}schemaLocation", _SCHEMAS)
-    _add(root, BLTI, "title", title)
-    _add(root, BLTI, "description", description)
-    extensions = _add(root, BLTI, "extensions")
-    extensions.set("platform", "canvas.instructure.com")
+    root = start_link(CARTRIDGE, title=clean_title(title), description=description, custom=custom)
+    extensions = add(root, BLTI, "extensions")
+    extensions.set("platform", PLATFORM)
     properties = {
         "tool_id": tool_id,
-        "privacy_level": "public",
+        "privacy_level": PRIVACY_LEVEL,
         "domain": urlsplit(launch_url).netloc,
-        "text": title,
+        "text": clean_title(title),
+        "selection_width": str(size.width),
+        "selection_height": str(size.height),
         "oauth_compliant": "true",
     }
-    for name, value in properties.items():
-        _add(extensions, LTICM, "property", value).set("name", name)
-    _add(root, BLTI, "launch_url", launch_url)
-    if launch_url.startswith("https:"):
-        _add(root, BLTI, "secure_launch_url", launch_url)
-    vendor = _add(root, BLTI, "vendor")
-    _add(vendor, LTICP, "code", vendor_code)
-    _add(vendor, LTICP, "name", vendor_name)
-    return etree.tostring(root, encoding="UTF-8", xml_declaration=True, pretty_print=True)
+    add_properties(extensions, {**properties, **({"icon_url": icon_url} if icon_url else {})})
+    for placement in placements:
+        options = add(extensions, LTICM, "options")
+        options.set("name", placement.name)
+        add_properties(options, _describe_placement(placement))
+    return finish_link(root, launch_url=launch_url, vendor_name=vendor_name, vendor_code=vendor_code, icon_url=icon_url)
 
 
-def _add(parent: etree._Element, namespace: str, name: str, text: str | None = None) -> etree._Element:
-    element = etree.SubElement(parent, f"{{{namespace}}}{name}")
-    element.text = text
-    return element
+def _describe_placement(placement: Placement) -> dict[str, str]:
+    """Canvas's properties of one placement. Without the message type it would send its older selection launch."""
+    properties = {"url": placement.url, "text": clean_title(placement.text), "enabled": "true"}
+    if placement.is_selecting:
+        properties |= {
+            "message_type": "ContentItemSelectionRequest",
+            "selection_width": str(placement.size.width),
+            "selection_height": str(placement.size.height),
+        }
+    if placement.icon_url:
+        properties["icon_url"] = placement.icon_url
+    if placement.visibility:
+        properties["visibility"] = placement.visibility
+    if not placement.is_enabled:
+        properties["default"] = "disabled"
+    return properties
