@@ -182,6 +182,28 @@ def test_serve_answers_and_ends_with_all_its_children(installation: Installation
         probe.bind(("127.0.0.1", port))
 
 
+def test_the_demo_takes_nothing_that_is_not_its_own(installation: Installation, tmp_path: Path) -> None:
+    """A port that is taken, one port for both, or a folder of something else: one line, and nothing is removed."""
+    folder = tmp_path / "letters"
+    folder.mkdir()
+    (folder / "letter.txt").write_text("Dear reader")
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        busy, free = str(taken.getsockname()[1]), str(find_port())
+        demo = ("demo", "--data", str(folder), "--fresh")
+        for words, expected in (
+            (("--port", busy, "--lms-port", free), f"127.0.0.1:{busy} cannot be used"),
+            (("--port", free, "--lms-port", free), "different ports"),
+            (("--port", free, "--lms-port", str(find_port())), "not the folder of a demo"),
+        ):
+            ended = installation.run(*demo, *words)
+            assert ended.returncode == 1
+            assert ended.stderr.count("\n") == 1, ended.stderr
+            assert expected in ended.stderr
+    assert [path.name for path in folder.iterdir()] == ["letter.txt"]
+
+
 def wait_until_ready(server: subprocess.Popen[str], url: str) -> None:
     give_up_at = time.monotonic() + 60
     while True:
