@@ -25,6 +25,7 @@ POLL_SECONDS = 1.0
 # How often work whose due date passed is looked for.
 SETTLE_SECONDS = 5.0
 RESTING_SECONDS = 1.0
+SECONDS_BETWEEN_ROUNDS = 120.0
 # How long hints that are being worked on may hold up the end.
 STOP_SECONDS = 5.0
 

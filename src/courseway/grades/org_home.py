@@ -63,7 +63,7 @@ def show_organization(request: HttpRequest, slug: str) -> HttpResponse:
 def list_needs(organization: Organization, *, now: datetime) -> list[Need]:
     """What waits for somebody, the most urgent first."""
     needs = []
-    deliveries = Delivery.objects.filter(organization=organization).aggregate(
+    deliveries = Delivery.objects.filter(organization=organization, platform__revoked_at=None).aggregate(
         stuck=Count("pk", filter=Q(state__in=(Delivery.State.FAILED, Delivery.State.NEEDS_TEACHER))),
         late=Count("pk", filter=Q(state=Delivery.State.WAITING, wanted_at__lt=now - PATIENCE)),
     )

@@ -1,5 +1,16 @@
+"""Below /o/<organization>/: Grade delivery, for owners."""
+
 from __future__ import annotations
 
-from django.urls import URLPattern, URLResolver
+from django.urls import path
 
-urlpatterns: list[URLPattern | URLResolver] = []
+from courseway.grades import org_views
+
+app_name = "grades_org"
+
+urlpatterns = [
+    path("<slug:slug>/grades", org_views.show_deliveries, name="deliveries"),
+    path("<slug:slug>/grades/send", org_views.send_again, name="send_again"),
+    path("<slug:slug>/grades/<int:pk>", org_views.show_delivery, name="delivery"),
+    path("<slug:slug>/grades/<int:pk>/column", org_views.make_column, name="make_column"),
+]

@@ -184,7 +184,6 @@ def _arrivals_that_take_grades(assignment: Assignment, people: Sequence[int]) ->
             role=Role.STUDENT,
             resource_link__assignment=assignment,
             resource_link__assignment__course__enroll_only=False,
-            platform__revoked_at=None,
             identity__is_test_user=False,  # LMSs refuse grades of their test people (C16)
         )
         .order_by("arrived_at", "pk")

@@ -20,10 +20,10 @@ WORST_FIRST = (
 def delivery_states(
     assignment_ids: Collection[int], person_ids: Collection[int]
 ) -> dict[tuple[int, int], list[Delivery]]:
-    """The deliveries of each (assignment, person), in one statement."""
+    """The deliveries of each (assignment, person), in one statement. Platforms that were revoked do not count."""
     deliveries = (
         Delivery.objects.select_related("platform", "resource_link__context")
-        .filter(assignment_id__in=assignment_ids, person_id__in=person_ids)
+        .filter(assignment_id__in=assignment_ids, person_id__in=person_ids, platform__revoked_at=None)
         .order_by("pk")
     )
     found: dict[tuple[int, int], list[Delivery]] = defaultdict(list)

@@ -102,16 +102,12 @@ def test_a_grade_is_owed_to_every_link_that_the_person_came_through(cast: Cast) 
 
 
 def test_nothing_is_owed_where_the_lms_keeps_no_grade(cast: Cast) -> None:
-    """Links without a grade service, teachers, test people, revoked platforms and enroll-only courses owe nothing."""
+    """Links without a grade service, teachers, test people and enroll-only courses owe nothing."""
     place_v11(cast.operators).let_in(cast.sam, sourcedid="")
     place_v13(cast.operators, scopes="").let_in(cast.sam)
     place_v13(cast.operators, lineitem="", lineitems="").let_in(cast.sam)
     place_v13(cast.operators).let_in(cast.sam, role=Role.TEACHER)
     place_v13(cast.operators).let_in(cast.sam, is_test_user=True)
-    revoked = place_v13(cast.operators)
-    revoked.let_in(cast.sam)
-    revoked.platform.revoked_at = NOW
-    revoked.platform.save()
     assert owe(cast.sam, cast.operators, FINAL, now=NOW) == []
     cast.course.enroll_only = True
     cast.course.save()

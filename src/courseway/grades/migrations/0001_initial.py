@@ -6,110 +6,166 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
-        ('courses', '0001_initial'),
-        ('lms', '0001_initial'),
-        ('orgs', '0001_initial'),
+        ("courses", "0001_initial"),
+        ("lms", "0001_initial"),
+        ("orgs", "0001_initial"),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='Delivery',
+            name="Delivery",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('state', models.CharField(choices=[('waiting', 'waiting'), ('sent', 'sent'), ('unchanged', 'unchanged'), ('failed', 'failed'), ('needs_teacher', 'needs a teacher')], default='waiting', max_length=15)),
-                ('wanted_score', models.DecimalField(decimal_places=6, max_digits=14, null=True)),
-                ('wanted_maximum', models.DecimalField(decimal_places=6, max_digits=14)),
-                ('wanted_comment', models.TextField(blank=True)),
-                ('wanted_progress', models.CharField(default='completed', max_length=20)),
-                ('wanted_started_at', models.DateTimeField(null=True)),
-                ('wanted_submitted_at', models.DateTimeField(null=True)),
-                ('wanted_version', models.PositiveIntegerField(default=1)),
-                ('wanted_at', models.DateTimeField(default=django.utils.timezone.now)),
-                ('tried_version', models.PositiveIntegerField(default=0)),
-                ('tried_score', models.DecimalField(decimal_places=6, max_digits=14, null=True)),
-                ('tried_maximum', models.DecimalField(decimal_places=6, max_digits=14, null=True)),
-                ('sent_score', models.DecimalField(decimal_places=6, max_digits=14, null=True)),
-                ('sent_maximum', models.DecimalField(decimal_places=6, max_digits=14, null=True)),
-                ('sent_version', models.PositiveIntegerField(default=0)),
-                ('sent_at', models.DateTimeField(null=True)),
-                ('last_timestamp_at', models.DateTimeField(null=True)),
-                ('quiet_until', models.DateTimeField(null=True)),
-                ('next_try_at', models.DateTimeField(null=True)),
-                ('lease_token', models.CharField(blank=True, max_length=32)),
-                ('not_before_at', models.DateTimeField(null=True)),
-                ('tries', models.PositiveIntegerField(default=0)),
-                ('last_error_code', models.CharField(blank=True, max_length=40)),
-                ('last_error', models.TextField(blank=True)),
-                ('assignment', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='deliveries', to='courses.assignment')),
-                ('organization', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='deliveries', to='orgs.organization')),
-                ('person', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='deliveries', to='orgs.person')),
-                ('platform', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='deliveries', to='lms.platform')),
-                ('resource_link', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='deliveries', to='lms.resourcelink')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[
+                            ("waiting", "waiting"),
+                            ("sent", "sent"),
+                            ("unchanged", "unchanged"),
+                            ("failed", "failed"),
+                            ("needs_teacher", "needs a teacher"),
+                        ],
+                        default="waiting",
+                        max_length=15,
+                    ),
+                ),
+                ("wanted_score", models.DecimalField(decimal_places=6, max_digits=14, null=True)),
+                ("wanted_maximum", models.DecimalField(decimal_places=6, max_digits=14)),
+                ("wanted_comment", models.TextField(blank=True)),
+                ("wanted_progress", models.CharField(default="completed", max_length=20)),
+                ("wanted_started_at", models.DateTimeField(null=True)),
+                ("wanted_submitted_at", models.DateTimeField(null=True)),
+                ("wanted_version", models.PositiveIntegerField(default=1)),
+                ("wanted_at", models.DateTimeField(default=django.utils.timezone.now)),
+                ("tried_version", models.PositiveIntegerField(default=0)),
+                ("tried_score", models.DecimalField(decimal_places=6, max_digits=14, null=True)),
+                ("tried_maximum", models.DecimalField(decimal_places=6, max_digits=14, null=True)),
+                ("sent_score", models.DecimalField(decimal_places=6, max_digits=14, null=True)),
+                ("sent_maximum", models.DecimalField(decimal_places=6, max_digits=14, null=True)),
+                ("sent_version", models.PositiveIntegerField(default=0)),
+                ("sent_at", models.DateTimeField(null=True)),
+                ("last_timestamp_at", models.DateTimeField(null=True)),
+                ("quiet_until", models.DateTimeField(null=True)),
+                ("next_try_at", models.DateTimeField(null=True)),
+                ("lease_token", models.CharField(blank=True, max_length=32)),
+                ("not_before_at", models.DateTimeField(null=True)),
+                ("tries", models.PositiveIntegerField(default=0)),
+                ("last_error_code", models.CharField(blank=True, max_length=40)),
+                ("last_error", models.TextField(blank=True)),
+                (
+                    "assignment",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="deliveries", to="courses.assignment"
+                    ),
+                ),
+                (
+                    "organization",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="deliveries", to="orgs.organization"
+                    ),
+                ),
+                (
+                    "person",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="deliveries", to="orgs.person"
+                    ),
+                ),
+                (
+                    "platform",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="deliveries", to="lms.platform"
+                    ),
+                ),
+                (
+                    "resource_link",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="deliveries", to="lms.resourcelink"
+                    ),
+                ),
             ],
             options={
-                'verbose_name_plural': 'deliveries',
+                "verbose_name_plural": "deliveries",
             },
         ),
         migrations.CreateModel(
-            name='DeliveryTry',
+            name="DeliveryTry",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('at', models.DateTimeField(default=django.utils.timezone.now)),
-                ('version', models.PositiveIntegerField()),
-                ('score', models.DecimalField(decimal_places=6, max_digits=14, null=True)),
-                ('code', models.CharField(max_length=40)),
-                ('platform_status', models.PositiveIntegerField(default=0)),
-                ('words', models.TextField(blank=True)),
-                ('milliseconds', models.PositiveIntegerField(default=0)),
-                ('delivery', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='attempts_made', to='grades.delivery')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("at", models.DateTimeField(default=django.utils.timezone.now)),
+                ("version", models.PositiveIntegerField()),
+                ("score", models.DecimalField(decimal_places=6, max_digits=14, null=True)),
+                ("code", models.CharField(max_length=40)),
+                ("platform_status", models.PositiveIntegerField(default=0)),
+                ("words", models.TextField(blank=True)),
+                ("milliseconds", models.PositiveIntegerField(default=0)),
+                (
+                    "delivery",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="attempts_made", to="grades.delivery"
+                    ),
+                ),
             ],
             options={
-                'verbose_name_plural': 'delivery tries',
-                'ordering': ['-pk'],
+                "verbose_name_plural": "delivery tries",
+                "ordering": ["-pk"],
             },
         ),
         migrations.CreateModel(
-            name='LineItemSearch',
+            name="LineItemSearch",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('lease_token', models.CharField(blank=True, max_length=32)),
-                ('leased_until', models.DateTimeField(null=True)),
-                ('gone_at', models.DateTimeField(null=True)),
-                ('may_create_at', models.DateTimeField(null=True)),
-                ('resource_link', models.OneToOneField(on_delete=django.db.models.deletion.CASCADE, related_name='line_item_search', to='lms.resourcelink')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("lease_token", models.CharField(blank=True, max_length=32)),
+                ("leased_until", models.DateTimeField(null=True)),
+                ("gone_at", models.DateTimeField(null=True)),
+                ("may_create_at", models.DateTimeField(null=True)),
+                (
+                    "resource_link",
+                    models.OneToOneField(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="line_item_search",
+                        to="lms.resourcelink",
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='AccessToken',
+            name="AccessToken",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('scopes', models.CharField(max_length=500)),
-                ('value_encrypted', models.TextField()),
-                ('expires_at', models.DateTimeField()),
-                ('platform', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='access_tokens', to='lms.platform')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("scopes", models.CharField(max_length=500)),
+                ("value_encrypted", models.TextField()),
+                ("expires_at", models.DateTimeField()),
+                (
+                    "platform",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="access_tokens", to="lms.platform"
+                    ),
+                ),
             ],
             options={
-                'constraints': [models.UniqueConstraint(fields=('platform', 'scopes'), name='one_token_per_scopes')],
+                "constraints": [models.UniqueConstraint(fields=("platform", "scopes"), name="one_token_per_scopes")],
             },
         ),
         migrations.AddIndex(
-            model_name='delivery',
-            index=models.Index(condition=models.Q(('next_try_at__isnull', False)), fields=['next_try_at'], name='delivery_due'),
+            model_name="delivery",
+            index=models.Index(
+                condition=models.Q(("next_try_at__isnull", False)), fields=["next_try_at"], name="delivery_due"
+            ),
         ),
         migrations.AddIndex(
-            model_name='delivery',
-            index=models.Index(fields=['organization', 'state'], name='delivery_by_state'),
+            model_name="delivery",
+            index=models.Index(fields=["organization", "state"], name="delivery_by_state"),
         ),
         migrations.AddIndex(
-            model_name='delivery',
-            index=models.Index(fields=['assignment', 'person'], name='delivery_of_assignment'),
+            model_name="delivery",
+            index=models.Index(fields=["assignment", "person"], name="delivery_of_assignment"),
         ),
         migrations.AddConstraint(
-            model_name='delivery',
-            constraint=models.UniqueConstraint(fields=('person', 'resource_link'), name='one_delivery_per_link'),
+            model_name="delivery",
+            constraint=models.UniqueConstraint(fields=("person", "resource_link"), name="one_delivery_per_link"),
         ),
     ]
