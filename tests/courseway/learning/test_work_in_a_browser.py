@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
+from django.db import connection
 from django.test import Client
 from django.urls import reverse, set_script_prefix
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
@@ -31,6 +32,8 @@ def browser(monkeypatch: pytest.MonkeyPatch) -> Iterator[Browser]:
         pytest.skip("no Chromium on this machine: set CHROMIUM to one, or run `playwright install chromium`")
     # Playwright keeps an event loop in this thread, and Django refuses rows to a thread with one unless told.
     monkeypatch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
+    # The server's threads must not keep connections: PostgreSQL drops no database that somebody still uses.
+    monkeypatch.setitem(connection.settings_dict, "CONN_MAX_AGE", 0)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(
             executable_path=chromium, args=[*QUIET, "--disable-sync", "--no-first-run"]
