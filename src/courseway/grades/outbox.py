@@ -109,9 +109,8 @@ def resend(deliveries: QuerySet[Delivery], *, now: datetime) -> int:
         Coalesce(F("not_before_at"), Value(now, output_field=DateTimeField())),
     )
     with transaction.atomic():
-        chosen = list(
-            deliveries.select_for_update(of=("self",), no_key=True).order_by("pk").values_list("pk", flat=True)
-        )
+        asked_for = Delivery.objects.filter(pk__in=deliveries.order_by().values("pk"))
+        chosen = list(asked_for.select_for_update(no_key=True).order_by("pk").values_list("pk", flat=True))
         number = Delivery.objects.filter(pk__in=chosen).update(
             state=Delivery.State.WAITING,
             wanted_version=F("wanted_version") + 1,
@@ -122,6 +121,14 @@ def resend(deliveries: QuerySet[Delivery], *, now: datetime) -> int:
         if number:
             hint_workers()
     return number
+
+
+def revive_reinstated(*, now: datetime) -> int:
+    """What failed because its platform was revoked is due again once the owner took that back. Returns how many."""
+    held_up = Delivery.objects.filter(
+        state=Delivery.State.FAILED, last_error_code="platform_revoked", platform__revoked_at=None
+    )
+    return resend(held_up, now=now)
 
 
 def _owe(assignment: Assignment, grades: Mapping[int, Grade], now: datetime, *, only_new_links: bool) -> list[Delivery]:
