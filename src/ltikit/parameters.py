@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import parse_qsl, quote, unquote, urlencode, urlsplit, urlunsplit
 
 from ltikit.errors import MalformedMessageError
 
@@ -23,6 +23,7 @@ ALIASES = {"class_target_id": "course_target_id", "parent_class_id": "parent_cou
 
 _QUOTES = {'"': '"', "'": "'", "“": "”", "‘": "’"}
 _LINE_BREAK = re.compile(r"\r\n|\r|\n")
+_ENCODED_ADDRESS = re.compile(r"[a-z][a-z0-9+.\-]*%3a", re.IGNORECASE)
 _VARIABLE = re.compile(r"\$[A-Za-z][A-Za-z0-9_.\-]*(?:<[^<>]*>)?")
 
 
@@ -104,6 +105,37 @@ def normalise_parameters(pairs: Iterable[tuple[str, object]]) -> dict[str, tuple
             for text in _to_texts(value):
                 found.setdefault(canonical, {})[text] = None
     return {name: tuple(values) for name, values in found.items()}
+
+
+def is_custom(name: str) -> bool:
+    """True for the name of a custom parameter among others, in a form or in an address."""
+    return name.lower().startswith(("custom_", "codio_"))
+
+
+def read_url_parameters(url: str) -> list[tuple[str, str]]:
+    """The custom parameters in the query of a launch address, for `normalise_parameters`; [] if it cannot be read.
+
+    Links carry them there because some importers and Canvas's Content-Item drop others (canvas-lms#1025); its
+    SpeedGrader encodes the query once too often (canvas-lms#1486), which shows where a value is an address.
+    """
+    try:
+        query = parse_qsl(urlsplit(url).query, errors="strict", max_num_fields=MAX_FIELDS)
+    except ValueError:
+        return []
+    pairs = [(name, unquote(value) if _ENCODED_ADDRESS.match(value) else value) for name, value in query]
+    return [(name, value) for name, value in pairs if is_custom(name) and "\0" not in value]
+
+
+def add_custom_parameters(url: str, custom: Mapping[str, str]) -> str:
+    """`url` with custom parameters in its query, as `custom_<name>`, which both versions of a launch read as such.
+
+    What the query holds already stays, and is not added twice. Empty values are left out: Canvas breaks on them.
+    """
+    names = {normalise_name(name) for name, _ in read_url_parameters(url)}
+    added = {f"custom_{name}": value for name, value in custom.items() if value and normalise_name(name) not in names}
+    parts = urlsplit(url)
+    query = "&".join(filter(None, (parts.query.rstrip("&"), urlencode(added, quote_via=quote))))
+    return urlunsplit(parts._replace(query=query))
 
 
 def single(lists: Mapping[str, tuple[str, ...]]) -> dict[str, str]:

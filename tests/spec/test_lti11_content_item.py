@@ -28,9 +28,9 @@ from ltikit.errors import (
     UnsupportedMessageError,
 )
 from ltikit.launch import Launch
+from ltikit.parameters import add_custom_parameters
 from ltikit.v11.content_item import (
     CanvasSelection,
-    add_custom_parameters,
     build_selection,
     build_selection_url,
     read_canvas_selection,

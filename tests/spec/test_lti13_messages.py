@@ -162,3 +162,30 @@ def test_preview_student() -> None:
     test_user = "http://purl.imsglobal.org/vocab/lti/system/person#TestUser"
     assert launch(make_claims(roles=[MEMBERSHIP + "Learner", test_user])).person.is_test_user
     assert not launch().person.is_test_user
+
+
+@pytest.mark.parametrize(
+    ("query", "expected"),
+    [
+        ("custom_assignment_id=c9", {"assignment_id": "c9"}),
+        ("CUSTOM_Codio_Page=Warm%20up", {"page": "Warm up"}),
+        ("page=2&x=1", {}),
+        ("custom_a=", {}),
+        ("custom_a=$Course.id&custom_b=%00", {}),
+        ("custom_a=%ff", {}),
+    ],
+)
+def test_custom_parameters_of_the_target(query: str, expected: dict[str, str]) -> None:
+    """Custom parameters in the signed target count as in LTI 1.1, for links whose importer dropped the others (C20)."""
+    claims = make_claims(target_link_uri=f"{TOOL}/lti/c/x1?{query}")
+    assert dict(launch(claims).custom) == expected
+
+
+def test_custom_parameters_of_claim_and_target() -> None:
+    """The claim comes first; both values are there for those who look for several."""
+    claims = make_claims(
+        target_link_uri=f"{TOOL}/lti/c/x1?custom_course_target_id=k2", custom={"course_target_id": "k1"}
+    )
+    accepted = launch(claims)
+    assert accepted.custom["course_target_id"] == "k1"
+    assert accepted.custom_lists["course_target_id"] == ("k1", "k2")

@@ -28,9 +28,9 @@ from ltikit.errors import (
     UnsupportedMessageError,
 )
 from ltikit.launch import Launch, Message
-from ltikit.parameters import is_web_url
+from ltikit.parameters import add_custom_parameters, is_web_url
 from ltikit.plain_text import clean_text, clean_title
-from ltikit.v11.oauth1 import SIGNATURE_METHODS, read_query, sign_form
+from ltikit.v11.oauth1 import SIGNATURE_METHODS, sign_form
 
 LINK_MEDIA_TYPE: Final = "application/vnd.ims.lti.v1.ltilink"
 """The media type of a link that launches a tool."""
@@ -181,16 +181,6 @@ def build_selection_url(
     else:
         raise ValueError(f"links are not returned as {return_type!r}")
     return _extend_query(selection.return_url, returned)
-
-
-def add_custom_parameters(url: str, custom: Mapping[str, str]) -> str:
-    """`url` with the custom parameters in its query, as `custom_<name>`, which `verify_launch` reads as such.
-
-    What the query holds already stays, and is not added twice. Empty values are left out (quirk C22).
-    """
-    names = {name for name, _ in read_query(url)}
-    added = {f"custom_{name}": value for name, value in custom.items() if value}
-    return _extend_query(url, {name: value for name, value in added.items() if name not in names})
 
 
 def _build_item(

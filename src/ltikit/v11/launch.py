@@ -21,9 +21,16 @@ from ltikit.errors import (
     UnsupportedVersionError,
 )
 from ltikit.launch import Context, Launch, Message, Outcomes, Person, PlatformInfo, ResourceLink, Roster
-from ltikit.parameters import is_unexpanded, is_web_url, normalise_parameters, single
+from ltikit.parameters import (
+    is_custom,
+    is_unexpanded,
+    is_web_url,
+    normalise_parameters,
+    read_url_parameters,
+    single,
+)
 from ltikit.roles import is_test_user, split_roles, strongest_role
-from ltikit.v11.oauth1 import Pairs, read_query, verify_form_signature
+from ltikit.v11.oauth1 import Pairs, verify_form_signature
 
 MAX_KEY = 255
 """Characters of a consumer key or a nonce."""
@@ -41,7 +48,6 @@ _MESSAGES = MappingProxyType(
     {"basic-lti-launch-request": Message.RESOURCE_LINK, "ContentItemSelectionRequest": Message.DEEP_LINKING}
 )
 _ESCAPE = re.compile(r"%[0-9A-Fa-f]{2}")
-_ENCODED_ADDRESS = re.compile(r"[a-z][a-z0-9+.\-]*%3a", re.IGNORECASE)
 
 
 def looks_like_launch(form: Pairs) -> bool:
@@ -215,15 +221,8 @@ def _build_launch(
 
 
 def _read_custom(form: Pairs, url: str) -> dict[str, tuple[str, ...]]:
-    """Custom parameters of the form and of the launch URL, which is signed as well.
-
-    Canvas drops the custom parameters of a Content-Item (canvas-lms#1025), so links carry them in the URL too;
-    its SpeedGrader encodes the query once too often (canvas-lms#1486), which shows where a value is an address.
-    """
-    query = [(name, unquote(value) if _ENCODED_ADDRESS.match(value) else value) for name, value in read_query(url)]
-    return normalise_parameters(
-        (name, value) for name, value in [*form, *query] if name.lower().startswith(("custom_", "codio_"))
-    )
+    """Custom parameters of the form and of the launch URL, which is signed as well."""
+    return normalise_parameters([*(pair for pair in form if is_custom(pair[0])), *read_url_parameters(url)])
 
 
 def _read_person(fields: _Fields, roles: tuple[str, ...]) -> Person:

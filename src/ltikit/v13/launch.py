@@ -22,7 +22,7 @@ from ltikit.errors import (
     WrongNonceError,
 )
 from ltikit.launch import Ags, Context, Launch, Message, Outcomes, Person, PlatformInfo, ResourceLink, Roster
-from ltikit.parameters import is_unexpanded, is_web_url, normalise_parameters, single, split_list
+from ltikit.parameters import is_unexpanded, is_web_url, normalise_parameters, read_url_parameters, single, split_list
 from ltikit.roles import is_test_user, strongest_role
 from ltikit.v13.jwt import ACCEPTED_ALGORITHMS, check_audience, check_times, verify_token
 from ltikit.v13.keys import Keyset
@@ -90,7 +90,9 @@ def verify_launch(
         target_link_uri = _read_target(claims, is_required=message is not Message.DEEP_LINKING)
         if message is Message.SUBMISSION_REVIEW:
             _require_id(_object(claims, vocabulary.FOR_USER), "user_id", "for_user.user_id")
-        custom_lists = normalise_parameters(_object(claims, vocabulary.CUSTOM).items())
+        # The target is signed too: links from importers that drop custom parameters carry them there.
+        custom_pairs = [*_object(claims, vocabulary.CUSTOM).items(), *read_url_parameters(target_link_uri)]
+        custom_lists = normalise_parameters(custom_pairs)
         presentation = _object(claims, vocabulary.LAUNCH_PRESENTATION)
         return Launch(
             version="1.3",
