@@ -1,0 +1,202 @@
+"""One delivery through everything that can happen to it, in any order that hypothesis thinks of."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from decimal import Decimal
+from itertools import pairwise
+
+import pytest
+from django.utils import timezone
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
+
+from courseway.grades import tokens
+from courseway.grades.dispatch import Dispatcher, Limits, deliver_what_is_due
+from courseway.grades.models import Delivery, DeliveryTry
+from courseway.grades.outbox import Grade, owe, resend
+from courseway.orgs.models import Person
+from tests.cast import Cast
+from tests.courseway.grades.fake_lms import FakeLms, Misbehaviour, outcome_answer, run_fake_lms
+from tests.courseway.grades.links import PlacedLink, place_v11, place_v13
+
+LIMITS = Limits(threads=4, lease_seconds=60.0, deadline_seconds=0.12, quiet_seconds=30.0)
+
+MISBEHAVIOURS = [
+    Misbehaviour(500),
+    Misbehaviour(503, (("Retry-After", "40"),)),
+    Misbehaviour(429),
+    Misbehaviour(429, (("Retry-After", "3"),)),
+    Misbehaviour(401, body=b"expired"),
+    Misbehaviour(403, body=b"no"),
+    Misbehaviour(409, body=b"later"),
+    Misbehaviour(422, body=b"odd"),
+    Misbehaviour(200, body=outcome_answer("failure", "LTI outcome request failed")),
+    Misbehaviour(loses_answer=True),
+    Misbehaviour(silent_seconds=0.25),
+]
+faults = st.lists(st.sampled_from(MISBEHAVIOURS), max_size=3)
+scores = st.one_of(st.none(), st.decimals(0, 10, places=2))
+
+
+class DeliveryLife(RuleBasedStateMachine):
+    """Grades change, workers run, fail, crash and come back late; in the end the newest value is in the LMS."""
+
+    cast: Cast
+    lms: FakeLms
+    version: str
+
+    def __init__(self) -> None:
+        super().__init__()
+        place = place_v13 if self.version == "1.3" else place_v11
+        self.placed: PlacedLink = place(self.cast.operators, self.lms.url)
+        self.person = Person.objects.create(organization=self.cast.acme, name="Somebody")
+        self.placed.let_in(self.person)
+        self.ahead = timedelta()
+        self.newest: Decimal | None = None
+        self.is_owed = False
+        self.abandoned: list[Dispatcher] = []
+        self.stamps: list[datetime] = []
+
+    def clock(self) -> datetime:
+        return timezone.now() + self.ahead
+
+    # What can happen
+
+    @rule(score=scores)
+    def change_grade(self, score: Decimal | None) -> None:
+        if not self.is_owed and score is None:
+            return
+        grade = Grade(score, Decimal(10), is_completed=True, is_released=True)
+        owe(self.person, self.cast.operators, grade, now=self.clock())
+        self.newest, self.is_owed = score, True
+
+    @rule(misbehaviours=faults)
+    def run_worker(self, misbehaviours: list[Misbehaviour]) -> None:
+        self._misbehave(misbehaviours)
+        deliver_what_is_due(dispatcher=Dispatcher(LIMITS, clock=self.clock))
+        self._note_timestamp()
+
+    @rule(misbehaviours=faults, is_sent=st.booleans())
+    def crash_worker(self, misbehaviours: list[Misbehaviour], is_sent: bool) -> None:
+        """A worker takes the delivery and dies: before anything left, or with a request on its way."""
+        self._misbehave(misbehaviours)
+        dispatcher = Dispatcher(LIMITS, clock=self.clock)
+        if is_sent:
+            dispatcher.turn(wait_seconds=0)
+            time.sleep(0.02)
+        else:
+            dispatcher._claim()
+        self.abandoned.append(dispatcher)
+        self._note_timestamp()
+
+    @precondition(lambda self: self.abandoned)
+    @rule()
+    def come_back_late(self) -> None:
+        """A worker that was thought dead goes on where it stood, with a lease that may be over."""
+        dispatcher = self.abandoned.pop()
+        for _ in range(20):
+            if dispatcher.is_idle:
+                break
+            dispatcher.turn(wait_seconds=0.05, may_claim=False)
+        self._note_timestamp()
+
+    @rule(seconds=st.sampled_from([1, 5, 31, 61, 3600, 40000]))
+    def let_time_pass(self, seconds: int) -> None:
+        self._wait_for_lms()
+        self.ahead += timedelta(seconds=seconds)
+
+    @rule()
+    def send_again(self) -> None:
+        resend(self._deliveries(), now=self.clock())
+
+    # What must hold at all times
+
+    @invariant()
+    def a_state_tells_the_truth(self) -> None:
+        delivery = self._deliveries().first()
+        if delivery is None:
+            return
+        if delivery.state == Delivery.State.SENT:
+            assert delivery.sent_version == delivery.wanted_version
+            assert delivery.next_try_at is None
+        if delivery.state in (Delivery.State.FAILED, Delivery.State.NEEDS_TEACHER):
+            assert delivery.last_error_code
+            assert delivery.last_error
+        if delivery.state == Delivery.State.WAITING:
+            assert delivery.next_try_at is not None
+
+    def teardown(self) -> None:
+        """The LMS behaves, time passes, workers run: now the newest value is there, and every try has its row."""
+        self._wait_for_lms()
+        self.lms.fault = lambda service, key: None
+        for _ in range(8):
+            self.ahead += timedelta(days=1)
+            deliver_what_is_due(dispatcher=Dispatcher(LIMITS, clock=self.clock))
+        delivery = self._deliveries().first()
+        if delivery is not None:
+            if delivery.state not in (Delivery.State.SENT, Delivery.State.UNCHANGED):
+                assert delivery.state in (Delivery.State.FAILED, Delivery.State.NEEDS_TEACHER)
+                assert delivery.next_try_at is None, "given up only after all tries"
+                assert delivery.last_error
+            else:
+                assert self._held_by_lms() == self.newest
+            assert DeliveryTry.objects.filter(delivery=delivery, code="sent").exists() == (delivery.sent_version > 0)
+        assert all(earlier < later for earlier, later in pairwise(self.stamps))
+        self._deliveries().delete()
+        super().teardown()
+
+    # Helpers
+
+    def _deliveries(self):  # type: ignore[no-untyped-def]
+        return Delivery.objects.filter(person=self.person)
+
+    def _misbehave(self, misbehaviours: list[Misbehaviour]) -> None:
+        left = list(misbehaviours)
+        self.lms.fault = lambda service, key: left.pop() if left and service in ("score", "outcome") else None
+
+    def _wait_for_lms(self) -> None:
+        """An LMS does not work for ever on an old request: what it still has is done before time passes."""
+        until = time.monotonic() + 5
+        while self.lms.at_once and time.monotonic() < until:
+            time.sleep(0.01)
+
+    def _note_timestamp(self) -> None:
+        stamp = self._deliveries().values_list("last_timestamp_at", flat=True).first()
+        if stamp is not None and (not self.stamps or stamp != self.stamps[-1]):
+            self.stamps.append(stamp)
+
+    def _held_by_lms(self) -> Decimal | None:
+        if self.version == "1.3":
+            held = self.lms.grades[f"user-{self.person.pk}@1"][0]
+            return None if held is None else Decimal(held)
+        held = self.lms.grades[f"sourced-{self.person.pk}-{self.placed.link.pk}"]
+        return None if held is None else Decimal(held) * 10
+
+
+@pytest.fixture
+def lms() -> Iterator[FakeLms]:
+    tokens.forget_kept_tokens()
+    with run_fake_lms() as running:
+        yield running
+
+
+@pytest.mark.parametrize("version", ["1.1", "1.3"])
+def test_a_delivery_ends_with_the_newest_value_or_a_reason(cast: Cast, lms: FakeLms, version: str) -> None:
+    """Whatever order of changes, lost answers, crashes, double runs and errors: the newest value arrives, or a stated
+    reason remains; at every moment the state shown is true, and timestamps only rise."""
+    machine = type("DeliveryLifeHere", (DeliveryLife,), {"cast": cast, "lms": lms, "version": version})
+    run_state_machine_as_test(
+        machine,
+        settings=settings(
+            max_examples=25,
+            stateful_step_count=14,
+            deadline=None,
+            derandomize=True,
+            database=None,
+            suppress_health_check=list(HealthCheck),
+        ),
+    )
