@@ -148,3 +148,12 @@ def test_a_recorded_launch_of_brightspace_has_none() -> None:
         pytest.skip("no recorded messages here: d2l-2022.json is kept outside the repository")
     recorded = json.loads(path.read_text())["claims"]
     assert read_history(launch(make_claims(**{D2L: recorded[D2L]}))) == LinkHistory()
+
+
+def test_recorded_variables_of_moodle() -> None:
+    """Moodle, as recorded, names the course that was copied and leaves the link history unexpanded (quirk M7)."""
+    path = VECTORS / "moodle-4.5" / "substitution-variables.json"
+    if not path.exists():
+        pytest.skip(f"no recorded messages here: {path.name} is kept outside the repository")
+    recorded = {name.removeprefix("v_"): value for name, value in json.loads(path.read_text()).items()}
+    assert read_custom(recorded) == LinkHistory(context_ids=("2",))

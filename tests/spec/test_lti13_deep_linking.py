@@ -6,6 +6,7 @@ import functools
 import json
 from datetime import UTC, datetime, timedelta, timezone
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -291,3 +292,17 @@ def test_an_answer_needs_a_nonce_and_a_clock_with_a_zone() -> None:
     for now, nonce in [(NOW, ""), (NOW.replace(tzinfo=None), "n")]:
         with pytest.raises(ValueError):
             build_response([], settings=settings, launch=launched, key=tool_key(), now=now, nonce=nonce)
+
+
+def test_a_recorded_request_of_moodle() -> None:
+    """Moodle's request, as recorded, asks for any number of links and gives no data to send back."""
+    path = Path(__file__).resolve().parents[3] / "shared" / "vectors" / "moodle-4.5" / "lti13-deeplinking-request.json"
+    if not path.exists():
+        pytest.skip(f"no recorded messages here: {path.name} is kept outside the repository")
+    recorded = json.loads(path.read_text())["claims"][DL + "deep_linking_settings"]
+    claims = make_claims(message_type="LtiDeepLinkingRequest", **{DL + "deep_linking_settings": recorded})
+    read = read_settings(launch(claims))
+    assert read.return_url == recorded["deep_link_return_url"]
+    assert (read.accepts_links, read.accept_multiple, read.accept_lineitem, read.data) == (True, True, None, None)
+    assert read.shows_in("iframe")
+    assert read.title == "Stub 1.3"
