@@ -10,11 +10,13 @@ from urllib.parse import quote, unquote
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 
-from practice_lms.courses import add_course, add_link, delete_link, list_courses, list_line_items, list_links
+from practice_lms.columns import list_line_items
+from practice_lms.courses import add_course, list_courses
 from practice_lms.database import database
 from practice_lms.faults import KINDS, SERVICES, add_fault, clear_faults, is_live, list_faults
 from practice_lms.gradebook import list_messages, read_last_arrival
 from practice_lms.installation import describe_installation, retire_keys, rotate_key
+from practice_lms.links import add_link, delete_link, list_links
 from practice_lms.messages import list_exchanges
 from practice_lms.people import ROLES, add_person, enroll, list_memberships, list_people, make_more_people
 from practice_lms.refusals import RefusedError, read_whole_number
@@ -217,8 +219,9 @@ def _delete_tool(db: Connection, form: Form) -> str:
 
 
 def _add_course(db: Connection, form: Form) -> str:
-    texts = {name: form.get(name, "") for name in ("title", "label", "sourcedid")}
-    return f"Made: {add_course(db, **texts).title}"
+    title, label, sourcedid = (form.get(name, "") for name in ("title", "label", "sourcedid"))
+    course = add_course(db, title=title, label=label, sourcedid=sourcedid, profile=form.get("profile", ""))
+    return f"Made: {course.title}"
 
 
 def _add_link(db: Connection, form: Form) -> str:

@@ -51,68 +51,29 @@
 Refusals are {"error", "error_description"} with a 4xx status.
 """
 
-import json
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import asdict, fields
-from functools import wraps
+from collections.abc import Mapping
+from dataclasses import asdict
 from typing import Any
-from urllib.parse import parse_qsl, urlsplit
 
-from django.http import HttpRequest, JsonResponse
-from django.views.decorators.csrf import csrf_exempt
+from django.http import HttpRequest
 
-from practice_lms.courses import (
-    LineItem,
-    Link,
-    add_course,
-    add_link,
-    change_link,
-    delete_line_item,
-    delete_link,
-    find_line_item_of_link,
-    find_link,
-    get_course,
-    list_courses,
-    list_line_items,
-    list_links,
-)
+from practice_lms.claims import make_line_item_url
+from practice_lms.columns import LineItem, delete_line_item, find_line_item_of_link, list_line_items
+from practice_lms.courses import add_course, change_course, find_course, get_course, list_courses
 from practice_lms.database import database
+from practice_lms.endpoints import endpoint, need, read_number
 from practice_lms.faults import list_faults, order_faults
 from practice_lms.gradebook import Grade, list_grades, list_messages, show_number
 from practice_lms.installation import describe_installation, list_addresses, need_setting, retire_keys, rotate_key
-from practice_lms.launches import run_authorization
-from practice_lms.lti11 import Overrides11, change_fields, sign_launch
-from practice_lms.lti13 import AuthorizationError, build_login, issue_ticket, make_line_item_url
+from practice_lms.line_items import find_course_profile
+from practice_lms.links import Link, add_link, change_link, delete_link, find_link, list_links, read_link_values
 from practice_lms.messages import list_exchanges
+from practice_lms.modules import delete_module, delete_page
 from practice_lms.people import add_person, enroll, find_person, list_memberships, list_people, make_more_people
 from practice_lms.refusals import RefusedError, read_whole_number
-from practice_lms.scene import prepare_scene
 from practice_lms.tokens import list_tokens, revoke_tokens
-from practice_lms.tools import delete_tool, find_tool, list_tools, save_tool
-from practice_lms.visitors import Visitor
-
-Handle = Callable[[HttpRequest, dict[str, Any]], Any]
-
-
-def endpoint(*methods: str) -> Callable[[Handle], Callable[[HttpRequest], JsonResponse]]:
-    """Make a function of (request, body) an address of the API."""
-
-    def decorate(handle: Handle) -> Callable[[HttpRequest], JsonResponse]:
-        @csrf_exempt
-        @wraps(handle)
-        def answer(request: HttpRequest) -> JsonResponse:
-            try:
-                if request.method not in methods:
-                    raise RefusedError(f"This address takes {' and '.join(methods)} only.", 405)
-                return JsonResponse(handle(request, _read_body(request)), safe=False)
-            except RefusedError as refusal:
-                body = {"error": refusal.code, "error_description": refusal.message}
-                return JsonResponse(body, status=refusal.status)
-
-        return answer
-
-    return decorate
+from practice_lms.tools import delete_tool, find_tool, get_tool, list_tools, save_tool
 
 
 @endpoint("GET")
@@ -138,17 +99,19 @@ def serve_people(request: HttpRequest, body: dict[str, Any]) -> Any:
         if "count" in body:
             return [
                 asdict(person)
-                for person in make_more_people(db, _need(body, "course"), read_whole_number("count", body["count"]))
+                for person in make_more_people(db, need(body, "course"), read_whole_number("count", body["count"]))
             ]
         person = find_person(db, str(body.get("id", "")))
         if person is None:
             person = add_person(
                 db,
-                given_name=_need(body, "given_name"),
+                given_name=need(body, "given_name"),
                 family_name=str(body.get("family_name", "")),
                 email=str(body.get("email", "")),
                 username=str(body.get("username", "")),
                 person_id=str(body.get("id", "")),
+                is_test=bool(body.get("is_test")),
+                is_admin=bool(body.get("is_admin")),
             )
         if body.get("course"):
             mentees = [str(one) for one in body.get("mentor_for", [])]
@@ -169,8 +132,13 @@ def serve_courses(request: HttpRequest, body: dict[str, Any]) -> Any:
     with database().transaction() as db:
         if request.method == "GET":
             return [asdict(course) for course in list_courses(db)]
-        texts = {name: str(body.get(name, "")) for name in ("title", "label", "sourcedid", "section_sourcedid")}
-        return asdict(add_course(db, course_id=str(body.get("id", "")), **texts))
+        names = ("title", "label", "sourcedid", "section_sourcedid", "profile", "state")
+        texts = {name: str(body[name]) for name in names if name in body}
+        known = find_course(db, str(body.get("id", "")))
+        if known is not None:
+            return asdict(change_course(db, known, **texts))
+        new: dict[str, Any] = {"title": "", **texts}
+        return asdict(add_course(db, course_id=str(body.get("id", "")), **new))
 
 
 @endpoint("GET", "POST")
@@ -191,46 +159,35 @@ def serve_links(request: HttpRequest, body: dict[str, Any]) -> Any:
 
         def show(link: Link) -> dict[str, Any]:
             item = find_line_item_of_link(db, link.id)
-            shown = None if item is None else {**_show_item(item), "url": make_line_item_url(here, item)}
+            profile = find_course_profile(db, get_tool(db, link.tool_id), link.course_id)
+            shown = None if item is None else {**_show_item(item), "url": make_line_item_url(here, item, profile)}
             return {**asdict(link), "line_item": shown}
 
         if request.method == "GET":
             return [show(link) for link in list_links(db, get_course(db, request.GET.get("course", "")).id)]
         before = find_link(db, str(body.get("id", "")))
-        if before is None:
-            link = add_link(
-                db,
-                course_id=_need(body, "course"),
-                tool_id=_need(body, "tool"),
-                title=_need(body, "title"),
-                url=str(body.get("url", "")),
-                description=str(body.get("description", "")),
-                points=body.get("points"),
-                custom=body.get("custom") or {},
-                link_id=str(body.get("id", "")),
-            )
-        else:
-            change_link(
-                db,
-                before,
-                title=str(body.get("title", before.title)),
-                url=str(body.get("url", before.url)),
-                points=body.get("points"),
-                custom=body.get("custom", before.custom),
-            )
-            link = find_link(db, before.id) or before
-        return show(link)
+        values, points = read_link_values(body), body.get("points")
+        if before is not None:
+            return show(change_link(db, before, points=points, **values))
+        needed = {"title": need(body, "title"), "course_id": need(body, "course"), "tool_id": need(body, "tool")}
+        return show(add_link(db, **{**values, **needed}, points=points, link_id=str(body.get("id", ""))))
 
 
 @endpoint("POST")
 def delete_row(request: HttpRequest, body: dict[str, Any]) -> Any:
     """Remove a tool, a link or a column."""
-    deletions = {"tool": delete_tool, "link": delete_link, "line_item": delete_line_item}
-    kind = _need(body, "kind")
+    deletions = {
+        "tool": delete_tool,
+        "link": delete_link,
+        "line_item": delete_line_item,
+        "module": delete_module,
+        "page": delete_page,
+    }
+    kind = need(body, "kind")
     if kind not in deletions:
         raise RefusedError(f"kind must be one of {', '.join(deletions)}.")
     with database().transaction() as db:
-        deletions[kind](db, _need(body, "id"))
+        deletions[kind](db, need(body, "id"))
     return {"deleted": True}
 
 
@@ -256,7 +213,7 @@ def serve_scores(request: HttpRequest, body: dict[str, Any]) -> Any:
     filters = {column: request.GET.get(name, "") for name, column in wanted.items()}
     with database().transaction() as db:
         return list_messages(
-            db, after=_number(request, "after", 0), limit=_number(request, "limit", 100_000), **filters
+            db, after=read_number(request, "after", 0), limit=read_number(request, "limit", 100_000), **filters
         )
 
 
@@ -264,7 +221,7 @@ def serve_scores(request: HttpRequest, body: dict[str, Any]) -> Any:
 def serve_messages(request: HttpRequest, body: dict[str, Any]) -> Any:
     """The newest exchanges."""
     with database().transaction() as db:
-        return list_exchanges(db, service=request.GET.get("service", ""), limit=_number(request, "limit", 50))
+        return list_exchanges(db, service=request.GET.get("service", ""), limit=read_number(request, "limit", 50))
 
 
 @endpoint("GET", "POST")
@@ -297,87 +254,6 @@ def serve_tokens(request: HttpRequest, body: dict[str, Any]) -> Any:
         if body.get("action") == "revoke":
             return {"revoked": revoke_tokens(db)}
     raise RefusedError("action must be revoke.")
-
-
-@endpoint("POST")
-def make_launch(request: HttpRequest, body: dict[str, Any]) -> Any:
-    """A launch without a browser, good or bent."""
-    now = time.time()
-    person_id, overrides = _need(body, "person"), body.get("overrides") or {}
-    if not isinstance(overrides, dict):
-        raise RefusedError("overrides must be a JSON object.")
-    if "authorization_request" in body:
-        return _answer_request(body["authorization_request"], person_id, overrides, now)
-    target = str(body.get("in", "window"))
-    with database().transaction() as db:
-        scene = prepare_scene(db, person_id=person_id, link_id=_need(body, "link"), document_target=target)
-        if scene.tool.version == "1.1":
-            url, parts = sign_launch(scene, _read_overrides(overrides))
-            return {"version": "1.1", "method": "POST", "url": url, "fields": parts}
-        ticket = issue_ticket(
-            db,
-            session_id="",
-            person_id=person_id,
-            link_id=scene.link.id,
-            document_target=target,
-            now=now,
-            overrides={name: value for name, value in overrides.items() if name != "login"},
-        )
-    wish = overrides.get("login") or {}
-    login = change_fields(
-        list(build_login(scene, ticket).items()), wish.get("set") or {}, tuple(wish.get("remove") or ())
-    )
-    method = scene.tool.options.login_method.upper()
-    return {"version": "1.3", "method": method, "url": scene.tool.login_url, "fields": login}
-
-
-def _answer_request(wanted: Any, person_id: str, overrides: dict[str, Any], now: float) -> dict[str, Any]:
-    if isinstance(wanted, str):
-        wanted = dict(parse_qsl(urlsplit(wanted).query, keep_blank_values=True))
-    if not isinstance(wanted, dict):
-        raise RefusedError("authorization_request must be an address or a JSON object.")
-    with database().transaction() as db:
-        visitor = Visitor("", find_person(db, person_id))
-    parameters = {str(name): str(value) for name, value in wanted.items()}
-    try:
-        url, answer = run_authorization(parameters, visitor, now=now, overrides=overrides)
-    except AuthorizationError as refusal:
-        url = refusal.redirect_uri
-        answer = {"error": refusal.code, "error_description": refusal.message, "state": refusal.state}
-    return {"url": url, "fields": answer}
-
-
-def _read_overrides(values: dict[str, Any]) -> Overrides11:
-    known = {one.name for one in fields(Overrides11)}
-    if set(values) - known:
-        raise RefusedError(f"Overrides of an LTI 1.1 launch are {', '.join(sorted(known))}.")
-    lists = {name: tuple(values.get(name) or ()) for name in ("remove", "remove_after_signing")}
-    return Overrides11(**{**values, **lists})
-
-
-def _read_body(request: HttpRequest) -> dict[str, Any]:
-    if request.method != "POST":
-        return {}
-    if request.content_type != "application/json":
-        raise RefusedError("The body must be application/json.", 415)
-    try:
-        body = json.loads(request.body)
-    except ValueError:
-        raise RefusedError("The body is not valid JSON.") from None
-    if not isinstance(body, dict):
-        raise RefusedError("The body must be a JSON object.")
-    return body
-
-
-def _number(request: HttpRequest, name: str, default: int) -> int:
-    return read_whole_number(name, request.GET.get(name), default)
-
-
-def _need(body: dict[str, Any], name: str) -> str:
-    value = body.get(name)
-    if value in (None, ""):
-        raise RefusedError(f"{name} is missing.")
-    return str(value)
 
 
 def _show_grade(grade: Grade, item: LineItem, names: Mapping[str, str]) -> dict[str, Any]:

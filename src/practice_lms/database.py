@@ -35,8 +35,8 @@ CREATE TABLE IF NOT EXISTS tool (
     client_id TEXT NOT NULL DEFAULT '', deployment_id TEXT NOT NULL DEFAULT '', login_url TEXT NOT NULL DEFAULT '',
     redirect_urls TEXT NOT NULL DEFAULT '[]', keyset_url TEXT NOT NULL DEFAULT '', scopes TEXT NOT NULL DEFAULT '[]',
     options TEXT NOT NULL DEFAULT '{}', origin TEXT NOT NULL DEFAULT '');
-CREATE UNIQUE INDEX IF NOT EXISTS one_tool_per_key ON tool (consumer_key) WHERE consumer_key <> '';
-CREATE UNIQUE INDEX IF NOT EXISTS one_tool_per_client ON tool (client_id) WHERE client_id <> '';
+DROP INDEX IF EXISTS one_tool_per_key;
+DROP INDEX IF EXISTS one_tool_per_client;
 CREATE TABLE IF NOT EXISTS link (
     id TEXT PRIMARY KEY, course_id TEXT NOT NULL REFERENCES course (id) ON DELETE CASCADE,
     tool_id TEXT NOT NULL REFERENCES tool (id) ON DELETE CASCADE, title TEXT NOT NULL, description TEXT NOT NULL,
@@ -80,7 +80,50 @@ CREATE TABLE IF NOT EXISTS fault (
 CREATE TABLE IF NOT EXISTS message (
     id INTEGER PRIMARY KEY AUTOINCREMENT, received_at REAL NOT NULL, service TEXT NOT NULL, method TEXT NOT NULL,
     path TEXT NOT NULL, status INTEGER NOT NULL, fault TEXT NOT NULL, request TEXT NOT NULL, answer TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS module (
+    id TEXT PRIMARY KEY, course_id TEXT NOT NULL REFERENCES course (id) ON DELETE CASCADE, title TEXT NOT NULL,
+    position INTEGER NOT NULL);
+CREATE TABLE IF NOT EXISTS page (
+    id TEXT PRIMARY KEY, course_id TEXT NOT NULL REFERENCES course (id) ON DELETE CASCADE, title TEXT NOT NULL,
+    text TEXT NOT NULL, position INTEGER NOT NULL);
+CREATE TABLE IF NOT EXISTS selection (
+    id TEXT PRIMARY KEY, tool_id TEXT NOT NULL REFERENCES tool (id) ON DELETE CASCADE,
+    course_id TEXT NOT NULL REFERENCES course (id) ON DELETE CASCADE, person_id TEXT NOT NULL, method TEXT NOT NULL,
+    wish TEXT NOT NULL, data TEXT NOT NULL, created_at REAL NOT NULL, answered_at REAL,
+    outcome TEXT NOT NULL DEFAULT '{}');
+CREATE TABLE IF NOT EXISTS answer_nonce (
+    tool_id TEXT NOT NULL, nonce TEXT NOT NULL, seen_at REAL NOT NULL, PRIMARY KEY (tool_id, nonce));
+CREATE TABLE IF NOT EXISTS ban (
+    kind TEXT NOT NULL, target_id TEXT NOT NULL, created_at REAL NOT NULL, PRIMARY KEY (kind, target_id));
+CREATE TABLE IF NOT EXISTS violation (
+    id INTEGER PRIMARY KEY AUTOINCREMENT, happened_at REAL NOT NULL, service TEXT NOT NULL, method TEXT NOT NULL,
+    path TEXT NOT NULL, course_id TEXT NOT NULL, link_id TEXT NOT NULL, detail TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS mail (
+    id INTEGER PRIMARY KEY AUTOINCREMENT, sent_at REAL NOT NULL, person_id TEXT NOT NULL, course_id TEXT NOT NULL,
+    line_item_id TEXT NOT NULL, subject TEXT NOT NULL);
 """
+
+ADDED_COLUMNS = (
+    ("course", "profile", "TEXT NOT NULL DEFAULT ''"),
+    ("course", "state", "TEXT NOT NULL DEFAULT 'published'"),
+    ("course", "history", "TEXT NOT NULL DEFAULT '[]'"),
+    ("person", "is_test", "INTEGER NOT NULL DEFAULT 0"),
+    ("person", "is_admin", "INTEGER NOT NULL DEFAULT 0"),
+    ("tool", "custom", "TEXT NOT NULL DEFAULT '{}'"),
+    ("tool", "profile", "TEXT NOT NULL DEFAULT ''"),
+    ("tool", "course_id", "TEXT NOT NULL DEFAULT ''"),
+    ("tool", "placements", "TEXT NOT NULL DEFAULT '{}'"),
+    ("link", "history", "TEXT NOT NULL DEFAULT '[]'"),
+    ("link", "module_id", "TEXT REFERENCES module (id) ON DELETE SET NULL"),
+    ("link", "page_id", "TEXT REFERENCES page (id) ON DELETE CASCADE"),
+    ("link", "state", "TEXT NOT NULL DEFAULT 'published'"),
+    ("link", "allowed_attempts", "INTEGER"),
+    ("link", "hints", "TEXT NOT NULL DEFAULT '{}'"),
+    ("grade", "attempts", "INTEGER NOT NULL DEFAULT 0"),
+    ("grade", "submission_url", "TEXT NOT NULL DEFAULT ''"),
+    ("launch_ticket", "destination", "TEXT NOT NULL DEFAULT '{}'"),
+)
+"""What tables gained after their first day; added to a file of an earlier day when it is opened."""
 
 
 class Database:
@@ -98,6 +141,7 @@ class Database:
         for pragma in ("journal_mode=WAL", "synchronous=OFF", "foreign_keys=ON"):
             self._connection.execute(f"PRAGMA {pragma}")
         self._connection.executescript(SCHEMA)
+        _add_columns(self._connection)
 
     @contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:
@@ -117,6 +161,14 @@ class Database:
         """Give the file back."""
         with self._lock:
             self._connection.close()
+
+
+def _add_columns(connection: sqlite3.Connection) -> None:
+    connection.execute("BEGIN IMMEDIATE")
+    for table, name, definition in ADDED_COLUMNS:
+        if name not in {row["name"] for row in connection.execute(f"PRAGMA table_info({table})")}:
+            connection.execute(f"ALTER TABLE {table} ADD COLUMN {name} {definition}")
+    connection.execute("COMMIT")
 
 
 _open_databases: dict[Path, Database] = {}

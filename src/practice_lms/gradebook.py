@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 
-from practice_lms.courses import LineItem
+from practice_lms.columns import LineItem
 
 
 @dataclass(frozen=True)
@@ -56,6 +56,9 @@ class Grade:
     score_maximum: Decimal | None = None
     scoring_user_id: str = ""
     submission: Mapping[str, Any] = field(default_factory=dict)
+    attempts: int = 0
+    submission_url: str = ""
+    """Where the tool shows this work to staff, if it said so in a Canvas's words."""
 
 
 def scale_score(given: Decimal, maximum: Decimal, points: Decimal) -> Decimal:
@@ -105,13 +108,15 @@ def store_grade(db: sqlite3.Connection, grade: Grade) -> None:
     """Make this the grade of a person in a column."""
     db.execute(
         "INSERT INTO grade (line_item_id, person_id, score, score_given, score_maximum, comment, activity_progress,"
-        " grading_progress, submission, scoring_user_id, tool_timestamp, tool_time, arrival, updated_at)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (line_item_id, person_id) DO UPDATE SET"
+        " grading_progress, submission, scoring_user_id, tool_timestamp, tool_time, arrival, updated_at, attempts,"
+        " submission_url) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+        " ON CONFLICT (line_item_id, person_id) DO UPDATE SET"
         " score = excluded.score, score_given = excluded.score_given, score_maximum = excluded.score_maximum,"
         " comment = excluded.comment, activity_progress = excluded.activity_progress,"
         " grading_progress = excluded.grading_progress, submission = excluded.submission,"
         " scoring_user_id = excluded.scoring_user_id, tool_timestamp = excluded.tool_timestamp,"
-        " tool_time = excluded.tool_time, arrival = excluded.arrival, updated_at = excluded.updated_at",
+        " tool_time = excluded.tool_time, arrival = excluded.arrival, updated_at = excluded.updated_at,"
+        " attempts = excluded.attempts, submission_url = excluded.submission_url",
         (
             grade.line_item_id,
             grade.person_id,
@@ -127,6 +132,8 @@ def store_grade(db: sqlite3.Connection, grade: Grade) -> None:
             grade.tool_time,
             grade.arrival,
             grade.updated_at,
+            grade.attempts,
+            grade.submission_url,
         ),
     )
 
@@ -194,4 +201,6 @@ def _read_grade(row: sqlite3.Row) -> Grade:
         score_maximum=number("score_maximum"),
         scoring_user_id=row["scoring_user_id"],
         submission=json.loads(row["submission"]),
+        attempts=row["attempts"],
+        submission_url=row["submission_url"],
     )

@@ -23,42 +23,69 @@ from practice_lms.lti13 import (
 )
 from practice_lms.messages import record_exchange
 from practice_lms.refusals import RefusedError
-from practice_lms.scene import DOCUMENT_TARGETS, LaunchScene, prepare_scene
+from practice_lms.scene import DOCUMENT_TARGETS, Destination, LaunchScene, prepare_scene
 from practice_lms.visitors import Visitor, find_visitor, remember_open_in
 
 
 @require_GET
 def open_link(request: HttpRequest, course_id: str, link_id: str) -> HttpResponse:
     """Begin a launch in the window, tab or frame that shows this address; `in` says which and is remembered."""
+    names = {"module": "module", "speedgrader": "speedgrader", "review": "review"}
+    placement, for_person = names.get(request.GET.get("from", ""), ""), request.GET.get("of", "")
+    return open_destination(request, Destination(link_id=link_id, placement=placement, for_person_id=for_person))
+
+
+@require_GET
+def open_navigation(request: HttpRequest, course_id: str, tool_id: str) -> HttpResponse:
+    """Open a tool from the navigation of a course."""
+    return open_destination(request, Destination("", course_id, tool_id, "course_navigation"))
+
+
+@require_GET
+def open_from_account(request: HttpRequest, tool_id: str) -> HttpResponse:
+    """Open a tool outside of any course."""
+    return open_destination(request, Destination(tool_id=tool_id, placement="account_navigation"))
+
+
+def open_destination(request: HttpRequest, destination: Destination, *, target: str = "") -> HttpResponse:
+    """Begin a launch for whoever sits at the browser. With a `target` of its own the person's choice stays."""
     now = time.time()
     with database().transaction() as db:
         visitor = find_visitor(db, request)
         if visitor.person is None:
             return HttpResponseRedirect("/")
-        target = request.GET.get("in", visitor.open_in)
-        if target not in DOCUMENT_TARGETS:
+        wanted = target or request.GET.get("in", visitor.open_in)
+        if wanted not in DOCUMENT_TARGETS:
             raise RefusedError(f"Links open in one of {', '.join(DOCUMENT_TARGETS)}.")
-        remember_open_in(db, visitor, target)
-        scene = prepare_scene(db, person_id=visitor.person.id, link_id=link_id, document_target=target)
+        if not target:
+            remember_open_in(db, visitor, wanted)
+        scene = prepare_scene(db, person_id=visitor.person.id, destination=destination, document_target=wanted)
         ticket = issue_ticket(
             db,
             session_id=visitor.session_id,
             person_id=visitor.person.id,
-            link_id=link_id,
-            document_target=target,
+            destination=destination,
+            document_target=wanted,
             now=now,
         )
-    if target == "frame" and "framed" not in request.GET:
-        return render(request, "frame.html", {"scene": scene, "course": scene.course})
+    if wanted == "frame" and "framed" not in request.GET:
+        query = {**request.GET.dict(), "in": "frame", "framed": "1"}
+        context = {"scene": scene, "course": scene.course, "address": f"{request.path}?{urlencode(query)}"}
+        return render(request, "frame.html", context)
     if scene.tool.version == "1.1":
         url, fields = sign_launch(scene)
         return _send_form(request, url, fields, scene)
     return begin_login(request, scene, build_login(scene, ticket))
 
 
+def find_login_method(scene: LaunchScene) -> str:
+    """How the login begins: as the tool's options say; by GET in a Blackboard (B6)."""
+    return "get" if scene.profile.has("B6") else scene.tool.options.login_method
+
+
 def begin_login(request: HttpRequest, scene: LaunchScene, parameters: Mapping[str, str]) -> HttpResponse:
-    """Send the browser to the tool's login URL, by POST or GET as the tool's options say."""
-    if scene.tool.options.login_method == "get":
+    """Send the browser to the tool's login URL."""
+    if find_login_method(scene) == "get":
         mark = "&" if "?" in scene.tool.login_url else "?"
         return HttpResponseRedirect(f"{scene.tool.login_url}{mark}{urlencode(parameters)}")
     return _send_form(request, scene.tool.login_url, list(parameters.items()), scene)
@@ -98,13 +125,20 @@ def run_authorization(
     with database().transaction() as db:
         wanted = read_authorization_request(db, parameters)
         person_id = visitor.person.id if visitor.person else ""
-        ticket = check_ticket(wanted, find_ticket(db, wanted.ticket_id, now=now), person_id, visitor.session_id)
+        ticket = find_ticket(db, wanted.ticket_id, now=now)
+        scene = None
+        if ticket is not None:
+            scene = prepare_scene(
+                db,
+                person_id=ticket.person_id,
+                destination=ticket.destination,
+                document_target=ticket.document_target,
+            )
+        login_hint = scene.login_hint if scene else ""
+        ticket = check_ticket(wanted, ticket, login_hint, person_id, visitor.session_id)
         if overrides:
             ticket = type(ticket)(**{**ticket.__dict__, "overrides": {**ticket.overrides, **overrides}})
-        scene = prepare_scene(
-            db, person_id=ticket.person_id, link_id=ticket.link_id, document_target=ticket.document_target
-        )
-        if scene.tool.id != wanted.tool.id:
+        if scene is None or not scene.tool.is_same_program(wanted.tool):
             raise RefusedError("client_id is another tool's than the link's.", 400, "unauthorized_client")
         return wanted.redirect_uri, answer_authorization(db, scene, wanted, ticket, now=now)
 
@@ -113,7 +147,7 @@ def _send_form(
     request: HttpRequest, url: str, fields: list[tuple[str, str]], scene: LaunchScene | None
 ) -> HttpResponse:
     """A page with a form that sends itself, and a button for browsers without script."""
-    context = {"url": url, "fields": fields, "title": scene.link.title if scene else "your activity"}
+    context = {"url": url, "fields": fields, "title": scene.title if scene else "your activity"}
     response = render(request, "send_form.html", context)
     response["Cache-Control"] = "no-store"
     return response

@@ -6,11 +6,14 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from practice_lms.courses import LineItem, find_course, find_line_item, find_link, list_line_items, save_line_item
+from practice_lms.claims import make_line_item_url
+from practice_lms.columns import LineItem, find_line_item, list_line_items, save_line_item
+from practice_lms.courses import find_course
 from practice_lms.installation import Addresses
-from practice_lms.lti13 import make_line_item_url
+from practice_lms.links import find_link
+from practice_lms.profiles import Profile, choose_profile
 from practice_lms.refusals import RefusedError
-from practice_lms.tools import Tool
+from practice_lms.tools import Tool, get_tool, list_clones
 
 ITEM_TYPE = "application/vnd.ims.lis.v2.lineitem+json"
 CONTAINER_TYPE = "application/vnd.ims.lis.v2.lineitemcontainer+json"
@@ -24,13 +27,21 @@ KNOWN_MEMBERS = (
     "startDateTime",
     "endDateTime",
 )
+KEPT_MEMBERS = ("submissionReview", "gradesReleased")
+"""What is stored and given back as it came, beside extensions (whose names are addresses)."""
 
 
-def show_line_item(addresses: Addresses, item: LineItem) -> dict[str, Any]:
+def find_course_profile(db: sqlite3.Connection, tool: Tool, course_id: str) -> Profile:
+    """How this LMS behaves towards a tool in a course."""
+    course = find_course(db, course_id)
+    return choose_profile(db, tool.profile, course.profile if course else "")
+
+
+def show_line_item(addresses: Addresses, item: LineItem, profile: Profile) -> dict[str, Any]:
     """A column as the specification writes it."""
     maximum = float(item.score_maximum)
     shown: dict[str, Any] = {
-        "id": make_line_item_url(addresses, item),
+        "id": make_line_item_url(addresses, item, profile),
         "label": item.label,
         "scoreMaximum": int(maximum) if maximum.is_integer() else maximum,
     }
@@ -49,23 +60,23 @@ def show_line_item(addresses: Addresses, item: LineItem) -> dict[str, Any]:
 def get_line_item(db: sqlite3.Connection, tool: Tool, course_id: str, item_id: str, type_id: str) -> LineItem:
     """A column of this tool in this course; the query of its URL has to come along."""
     item = find_line_item(db, item_id)
-    if item is None or item.course_id != course_id or item.tool_id != tool.id:
+    if item is None or item.course_id != course_id or item.tool_id not in list_clones(db, tool):
         raise RefusedError("There is no such line item.", 404)
-    _require_type_id(tool, type_id)
+    _find_tool_here(db, tool, course_id, type_id)
     return item
 
 
 def find_line_items(db: sqlite3.Connection, tool: Tool, course_id: str, query: Mapping[str, str]) -> list[LineItem]:
     """The columns of this tool in a course, filtered as asked."""
     _require_course(db, course_id)
-    _require_type_id(tool, query.get("type_id", ""))
+    _find_tool_here(db, tool, course_id, query.get("type_id", ""))
     for name in ("resource_link_id", "resource_id", "tag"):
         if query.get(name) == "":
             raise RefusedError(f"The filter {name} is empty.")
     return list_line_items(
         db,
         course_id,
-        tool_id=tool.id,
+        tool_ids=list_clones(db, tool),
         link_id=query.get("resource_link_id", ""),
         resource_id=query.get("resource_id", ""),
         tag=query.get("tag", ""),
@@ -75,8 +86,8 @@ def find_line_items(db: sqlite3.Connection, tool: Tool, course_id: str, query: M
 def add_line_item(db: sqlite3.Connection, tool: Tool, course_id: str, type_id: str, document: Any) -> LineItem:
     """A new column made by the tool."""
     _require_course(db, course_id)
-    _require_type_id(tool, type_id)
-    return save_line_item(db, _read_document(db, tool, course_id, document, ""))
+    here = _find_tool_here(db, tool, course_id, type_id)
+    return save_line_item(db, _read_document(db, here, course_id, document, ""))
 
 
 def replace_line_item(db: sqlite3.Connection, tool: Tool, item: LineItem, document: Any, own_url: str) -> LineItem:
@@ -104,7 +115,9 @@ def _read_document(db: sqlite3.Connection, tool: Tool, course_id: str, document:
         if texts[name]:
             _check_date(name, texts[name])
     link = find_link(db, texts["resourceLinkId"]) if texts["resourceLinkId"] else None
-    if texts["resourceLinkId"] and (link is None or link.course_id != course_id or link.tool_id != tool.id):
+    if texts["resourceLinkId"] and (
+        link is None or link.course_id != course_id or link.tool_id not in list_clones(db, tool)
+    ):
         raise RefusedError("resourceLinkId names no link of this tool in this course.", 404)
     return LineItem(
         id=item_id,
@@ -117,7 +130,7 @@ def _read_document(db: sqlite3.Connection, tool: Tool, course_id: str, document:
         tag=texts["tag"],
         start_at=texts["startDateTime"],
         end_at=texts["endDateTime"],
-        extra={name: _plain(value) for name, value in document.items() if name not in KNOWN_MEMBERS and "://" in name},
+        extra={name: _plain(value) for name, value in document.items() if name in KEPT_MEMBERS or "://" in name},
     )
 
 
@@ -144,6 +157,11 @@ def _require_course(db: sqlite3.Connection, course_id: str) -> None:
         raise RefusedError("There is no such course.", 404)
 
 
-def _require_type_id(tool: Tool, type_id: str) -> None:
-    if type_id != tool.id:
-        raise RefusedError("The address lost its query (type_id): use it exactly as it was given.", 404)
+def _find_tool_here(db: sqlite3.Connection, tool: Tool, course_id: str, type_id: str) -> Tool:
+    """The tool, or the copy of it that the course has; where addresses carry a query, it says which (M1)."""
+    clones = list_clones(db, tool)
+    if find_course_profile(db, tool, course_id).has("M1"):
+        if type_id not in clones:
+            raise RefusedError("The address lost its query (type_id): use it exactly as it was given.", 404)
+        return get_tool(db, type_id)
+    return next((found for one in clones if (found := get_tool(db, one)).course_id == course_id), tool)

@@ -11,16 +11,12 @@ from urllib.parse import parse_qsl, urlencode
 
 from oauthlib.oauth1 import Client
 
+from practice_lms.content_items import build_selection_parameters
+from practice_lms.identity import encode_name, list_mentees, list_sourcedids
 from practice_lms.refusals import RefusedError
+from practice_lms.roles import list_extended_roles, list_roles_11
 from practice_lms.scene import LaunchScene
-from practice_lms.variables import expand_custom, mangle_name
-
-ROLES = {
-    "teacher": "Instructor",
-    "assistant": "urn:lti:role:ims/lis/TeachingAssistant",
-    "learner": "Learner",
-    "observer": "urn:lti:role:ims/lis/Mentor",
-}
+from practice_lms.variables import name_custom_11, show_history
 
 
 @dataclass(frozen=True)
@@ -69,59 +65,130 @@ def read_sourcedid(secret: str, sourcedid: str) -> tuple[str, str]:
 
 def build_parameters(scene: LaunchScene) -> Fields:
     """The unsigned parameters of a good launch."""
-    person, course, link = scene.membership.person, scene.course, scene.link
     parameters = {
         "lti_message_type": "basic-lti-launch-request",
         "lti_version": "LTI-1p0",
-        "resource_link_id": link.id,
-        "resource_link_title": link.title,
-        "resource_link_description": link.description,
-        "user_id": person.id,
-        "roles": ROLES[scene.membership.role],
-        "context_id": course.id,
-        "context_type": "CourseSection",
-        "context_title": course.title,
-        "context_label": course.label,
-        "lis_person_sourcedid": person.username,
-        "lis_course_offering_sourcedid": course.sourcedid,
-        "lis_course_section_sourcedid": course.section_sourcedid,
         "launch_presentation_locale": "en",
         "launch_presentation_document_target": scene.document_target,
         "launch_presentation_return_url": scene.return_url,
-        "tool_consumer_info_product_family_code": "practice_lms",
-        "tool_consumer_info_version": "1.0",
-        "tool_consumer_instance_guid": scene.guid,
+        "tool_consumer_info_product_family_code": scene.profile.family_code,
+        "tool_consumer_info_version": scene.profile.version,
         "tool_consumer_instance_name": "Practice LMS",
         "tool_consumer_instance_description": "A small LMS for trying out tools",
         "tool_consumer_instance_url": scene.addresses.issuer,
         "tool_consumer_instance_contact_email": "admin@practice.example",
         "ext_lms": "practice-lms",
-        "ext_user_username": person.username,
+        **_list_person(scene),
+        **_list_course(scene),
     }
-    if scene.tool.options.sends_names:
-        parameters |= {
-            "lis_person_name_given": person.given_name,
-            "lis_person_name_family": person.family_name,
-            "lis_person_name_full": person.name,
-        }
-    if scene.tool.options.sends_email:
-        parameters["lis_person_contact_email_primary"] = person.email
-    if scene.membership.role == "observer":
-        parameters["role_scope_mentor"] = ",".join(scene.membership.mentor_for)
-    if scene.membership.is_learner and scene.item is not None:
+    if not scene.profile.has("G6"):
+        parameters["tool_consumer_instance_guid"] = scene.guid
+    if scene.gets_grade and scene.link is not None:
         # Only who can get a grade gets the address for one, as in Moodle and Canvas.
         parameters["lis_outcome_service_url"] = scene.addresses.outcomes_url
-        parameters["lis_result_sourcedid"] = make_sourcedid(scene.secret, link.id, person.id)
-    for name, value in expand_custom(link.custom, course, link, scene.membership).items():
-        parameters[f"custom_{mangle_name(name)}"] = value
-    return list(parameters.items())
+        parameters["lis_result_sourcedid"] = make_sourcedid(scene.secret, scene.link.id, scene.person.id)
+    if scene.profile.name == "canvas":
+        parameters |= _list_canvas(scene)
+    if scene.selection is not None:
+        parameters |= build_selection_parameters(scene, scene.selection)
+    elif scene.for_person is not None:
+        parameters["ext_for_user_id"] = scene.for_person.id
+    return list({**parameters, **name_custom_11(scene)}.items())
+
+
+def _list_person(scene: LaunchScene) -> dict[str, str]:
+    person, options = scene.person, scene.tool.options
+    roles = list_roles_11(scene.profile, person, scene.role)
+    parameters = {"user_id": person.id, "roles": ",".join(roles)}
+    if options.shows_accounts:
+        prefix = "cuid:" if scene.profile.has("B14") else ""
+        parameters["lis_person_sourcedid"] = prefix + person.username
+        if scene.profile.has("M8"):
+            parameters["ext_user_username"] = person.username
+        if scene.profile.name == "brightspace":
+            parameters |= {"ext_d2l_username": person.username, "ext_d2l_orgdefinedid": person.username}
+    if options.shows_names:
+        parameters |= {
+            "lis_person_name_given": encode_name(scene.profile, person.given_name),
+            "lis_person_name_family": encode_name(scene.profile, person.family_name),
+            "lis_person_name_full": encode_name(scene.profile, person.name),
+        }
+    if options.shows_email and person.email:
+        parameters["lis_person_contact_email_primary"] = person.email
+    if scene.profile.has("G3"):
+        for name in ("name_given", "name_family", "name_full", "contact_email_primary"):
+            parameters[f"lis_person_{name}"] = ""
+    mentees = list_mentees(scene)
+    if mentees is not None:
+        parameters["role_scope_mentor"] = ",".join(mentees)
+    return parameters
+
+
+def _list_course(scene: LaunchScene) -> dict[str, str]:
+    course, link, profile = scene.course, scene.link, scene.profile
+    parameters: dict[str, str] = {}
+    if scene.selection is None and not profile.has("G4"):
+        parameters["resource_link_id"] = scene.resource_link_id
+        parameters["resource_link_title"] = scene.title
+        if link is not None:
+            parameters["resource_link_description"] = link.description
+    if course is None or profile.has("G5"):
+        return parameters
+    parameters |= {
+        "context_id": course.id,
+        "context_type": "CourseSection",
+        "context_title": course.title,
+        "context_label": course.label,
+        **{f"lis_course_{place}_sourcedid": text for place, text in list_sourcedids(scene).items()},
+    }
+    if link is not None and link.history and profile.has("B4"):
+        parameters["resource_link_id_history"] = show_history(link.history, mark_cut=False)
+    if profile.has("D3"):
+        parameters["ext_d2l_context_id_history"] = show_history(course.history, mark_cut=False)
+        parameters["ext_d2l_resource_link_id_history"] = show_history(link.history if link else (), mark_cut=False)
+    return parameters
+
+
+def _list_canvas(scene: LaunchScene) -> dict[str, str]:
+    """What a Canvas sends without being asked."""
+    parameters = {
+        "ext_roles": ",".join(list_extended_roles(scene.person, scene.role)),
+        "custom_canvas_api_domain": scene.addresses.issuer.partition("://")[2],
+    }
+    if scene.tool.options.shows_accounts:
+        parameters["custom_canvas_user_id"] = scene.person.id
+        parameters["custom_canvas_user_login_id"] = scene.person.username
+    if scene.course is not None:
+        parameters["custom_canvas_course_id"] = scene.course.id
+        states = {"published": "available", "unpublished": "claimed", "concluded": "completed"}
+        parameters["custom_canvas_workflow_state"] = states[scene.course.state]
+        parameters["custom_canvas_enrollment_state"] = "active"
+    if scene.link is not None and scene.item is not None:
+        from_module = scene.destination.placement == "module" and scene.profile.has("C6")
+        parameters["ext_lti_assignment_id"] = "" if from_module else scene.link.id
+        parameters["custom_canvas_assignment_id"] = scene.link.id
+        parameters["custom_canvas_assignment_title"] = scene.link.title
+        parameters["custom_canvas_assignment_points_possible"] = str(scene.item.score_maximum)
+    if scene.gets_grade:
+        parameters["ext_outcome_data_values_accepted"] = "url,text,ltiLaunchUrl"
+        parameters["ext_outcome_result_total_score_accepted"] = "true"
+        parameters["ext_outcome_submission_submitted_at_accepted"] = "true"
+    return parameters
 
 
 def sign_launch(scene: LaunchScene, overrides: Overrides11 | None = None) -> tuple[str, Fields]:
-    """The URL to post to and the signed fields; query parameters of the URL are signed but not repeated in the form."""
+    """The URL to post to and the signed fields; query parameters of the URL are signed but not repeated in the form.
+
+    A Canvas repeats them (C23), and then counts them once: the signature is that of the form without the query.
+    """
     wish = overrides or Overrides11()
-    url = wish.url or scene.link.url
+    url = wish.url or scene.target_url
     parameters = change_fields(build_parameters(scene), wish.set, wish.remove)
+    signed_url, _, query = url.partition("?")
+    if scene.profile.has("C23") and query and not scene.tool.options.oauth_compliant:
+        parameters = [*parse_qsl(query, keep_blank_values=True), *parameters]
+    else:
+        signed_url = url
     client = Client(
         scene.tool.key if wish.key is None else wish.key,
         client_secret=scene.tool.secret if wish.secret is None else wish.secret,
@@ -133,7 +200,7 @@ def sign_launch(scene: LaunchScene, overrides: Overrides11 | None = None) -> tup
     )
     form_type = {"Content-Type": "application/x-www-form-urlencoded"}
     # As text, since oauthlib makes a dictionary of a list and so loses repeated parameters.
-    _, _, body = client.sign(url, "POST", body=urlencode(parameters), headers=form_type)
+    _, _, body = client.sign(signed_url, "POST", body=urlencode(parameters), headers=form_type)
     fields = parse_qsl(str(body), keep_blank_values=True, strict_parsing=True)
     return url, change_fields(fields, wish.set_after_signing, wish.remove_after_signing)
 

@@ -7,23 +7,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from practice_lms.courses import LineItem
-from practice_lms.installation import Addresses, read_signing_key
+from practice_lms.claims import build_claims
+from practice_lms.installation import read_signing_key
 from practice_lms.refusals import RefusedError
-from practice_lms.scene import LaunchScene
+from practice_lms.scene import Destination, LaunchScene, read_destination
 from practice_lms.tokens import sign_jwt
 from practice_lms.tools import Tool, find_tool
-from practice_lms.variables import expand_custom, mangle_name
 
-CLAIM = "https://purl.imsglobal.org/spec/lti/claim/"
-MEMBERSHIP = "http://purl.imsglobal.org/vocab/lis/v2/membership"
-INSTITUTION = "http://purl.imsglobal.org/vocab/lis/v2/institution/person"
-ROLES = {
-    "teacher": [f"{INSTITUTION}#Faculty", f"{MEMBERSHIP}#Instructor"],
-    "assistant": [f"{MEMBERSHIP}#Instructor", f"{MEMBERSHIP}/Instructor#TeachingAssistant"],
-    "learner": [f"{INSTITUTION}#Student", f"{MEMBERSHIP}#Learner"],
-    "observer": [f"{MEMBERSHIP}#Mentor"],
-}
 TICKET_LIFETIME = 600
 """Seconds between the click in the LMS and the tool's authentication request."""
 
@@ -35,7 +25,7 @@ class Ticket:
     id: str
     session_id: str
     person_id: str
-    link_id: str
+    destination: Destination
     document_target: str
     overrides: Mapping[str, Any]
     created_at: float
@@ -67,17 +57,27 @@ def issue_ticket(
     *,
     session_id: str,
     person_id: str,
-    link_id: str,
+    destination: Destination,
     document_target: str,
     now: float,
     overrides: Mapping[str, Any] | None = None,
 ) -> Ticket:
     """Begin a launch."""
-    ticket = Ticket(secrets.token_hex(16), session_id, person_id, link_id, document_target, overrides or {}, now)
+    ticket = Ticket(secrets.token_hex(16), session_id, person_id, destination, document_target, overrides or {}, now)
     db.execute("DELETE FROM launch_ticket WHERE created_at < ?", (now - TICKET_LIFETIME,))
     db.execute(
-        "INSERT INTO launch_ticket VALUES (?, ?, ?, ?, ?, ?, ?)",
-        (ticket.id, session_id, person_id, link_id, document_target, json.dumps(dict(ticket.overrides)), now),
+        "INSERT INTO launch_ticket (id, session_id, person_id, link_id, document_target, overrides, created_at,"
+        " destination) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+        (
+            ticket.id,
+            session_id,
+            person_id,
+            destination.link_id,
+            document_target,
+            json.dumps(dict(ticket.overrides)),
+            now,
+            json.dumps(destination.as_json()),
+        ),
     )
     return ticket
 
@@ -89,21 +89,31 @@ def find_ticket(db: sqlite3.Connection, ticket_id: str, *, now: float) -> Ticket
     ).fetchone()
     if row is None:
         return None
-    return Ticket(**{**dict(row), "overrides": json.loads(row["overrides"])})
+    return Ticket(
+        id=row["id"],
+        session_id=row["session_id"],
+        person_id=row["person_id"],
+        destination=read_destination(json.loads(row["destination"])),
+        document_target=row["document_target"],
+        overrides=json.loads(row["overrides"]),
+        created_at=row["created_at"],
+    )
 
 
 def build_login(scene: LaunchScene, ticket: Ticket) -> dict[str, str]:
     """The parameters of a third-party-initiated login, as Moodle sends them."""
-    return {
-        "iss": scene.addresses.issuer,
-        "target_link_uri": scene.link.url,
-        "login_hint": scene.membership.person.id,
-        "lti_message_hint": json.dumps(
-            {"cmid": scene.link.id, "launch": ticket.id, "note": "<&> é"}, ensure_ascii=False
-        ),
+    hint = {"cmid": scene.resource_link_id, "launch": ticket.id, "note": "<&> é"}
+    login = {
+        "iss": scene.issuer,
+        "target_link_uri": scene.target_url,
+        "login_hint": scene.login_hint,
+        "lti_message_hint": json.dumps(hint, ensure_ascii=False),
         "client_id": scene.tool.client_id,
-        "lti_deployment_id": scene.tool.deployment_id,
+        "lti_deployment_id": scene.deployment_id,
     }
+    if scene.profile.has("C13"):
+        login.pop("client_id")
+    return login
 
 
 def read_authorization_request(db: sqlite3.Connection, parameters: Mapping[str, str]) -> AuthorizationRequest:
@@ -136,7 +146,9 @@ def read_authorization_request(db: sqlite3.Connection, parameters: Mapping[str, 
     return AuthorizationRequest(tool, redirect_uri, state, parameters["nonce"], parameters["login_hint"], ticket_id)
 
 
-def check_ticket(request: AuthorizationRequest, ticket: Ticket | None, person_id: str, session_id: str) -> Ticket:
+def check_ticket(
+    request: AuthorizationRequest, ticket: Ticket | None, login_hint: str, person_id: str, session_id: str
+) -> Ticket:
     """The launch that a request goes on with: begun a moment ago, for this person, in this session."""
 
     def fail(code: str, message: str) -> AuthorizationError:
@@ -144,7 +156,7 @@ def check_ticket(request: AuthorizationRequest, ticket: Ticket | None, person_id
 
     if ticket is None:
         raise fail("invalid_request", "lti_message_hint names no launch of the last ten minutes.")
-    if request.login_hint != ticket.person_id:
+    if request.login_hint != login_hint:
         raise fail("invalid_request", "login_hint did not come back as it was sent.")
     if not person_id:
         raise fail("login_required", "Nobody is signed in to Practice LMS in this browser.")
@@ -153,65 +165,6 @@ def check_ticket(request: AuthorizationRequest, ticket: Ticket | None, person_id
     if ticket.session_id and session_id != ticket.session_id:
         raise fail("login_required", "The launch began in another browser session.")
     return ticket
-
-
-def build_claims(scene: LaunchScene, *, nonce: str, now: float) -> dict[str, Any]:
-    """The claims of a good resource link launch."""
-    person, tool, link = scene.membership.person, scene.tool, scene.link
-    claims: dict[str, Any] = {
-        "iss": scene.addresses.issuer,
-        "aud": tool.client_id,
-        "sub": person.id,
-        "iat": int(now),
-        "exp": int(now) + tool.options.id_token_lifetime,
-        "nonce": nonce,
-        f"{CLAIM}deployment_id": tool.deployment_id,
-        f"{CLAIM}target_link_uri": link.url,
-        f"{CLAIM}message_type": "LtiResourceLinkRequest",
-        f"{CLAIM}version": "1.3.0",
-        f"{CLAIM}roles": ROLES[scene.membership.role],
-        f"{CLAIM}context": {
-            "id": scene.course.id,
-            "label": scene.course.label,
-            "title": scene.course.title,
-            "type": ["CourseSection"],
-        },
-        f"{CLAIM}resource_link": {"id": link.id, "title": link.title, "description": link.description},
-        f"{CLAIM}lis": {
-            "person_sourcedid": person.username,
-            "course_offering_sourcedid": scene.course.sourcedid,
-            "course_section_sourcedid": scene.course.section_sourcedid,
-        },
-        f"{CLAIM}launch_presentation": {
-            "locale": "en",
-            "document_target": scene.document_target,
-            "return_url": scene.return_url,
-        },
-        f"{CLAIM}tool_platform": {
-            "product_family_code": "practice_lms",
-            "version": "1.0",
-            "guid": scene.guid,
-            "name": "Practice LMS",
-            "description": "A small LMS for trying out tools",
-        },
-        f"{CLAIM}ext": {"user_username": person.username, "lms": "practice-lms"},
-        f"{CLAIM}custom": _build_custom(scene),
-    }
-    if tool.options.sends_names:
-        claims |= {"given_name": person.given_name, "family_name": person.family_name, "name": person.name}
-    if tool.options.sends_email:
-        claims["email"] = person.email
-    if scene.membership.role == "observer":
-        claims[f"{CLAIM}role_scope_mentor"] = list(scene.membership.mentor_for)
-    if scene.item is not None:
-        endpoint: dict[str, Any] = {
-            "scope": list(tool.scopes),
-            "lineitems": make_line_items_url(scene.addresses, scene.course.id, tool),
-        }
-        if tool.options.sends_line_item:
-            endpoint["lineitem"] = make_line_item_url(scene.addresses, scene.item)
-        claims["https://purl.imsglobal.org/spec/lti-ags/claim/endpoint"] = endpoint
-    return claims
 
 
 def answer_authorization(
@@ -236,19 +189,3 @@ def answer_authorization(
     payload = str(wish["payload"]) if "payload" in wish else json.dumps(claims)
     fields = {"id_token": sign_jwt(read_signing_key(db), payload, wish), "state": request.state}
     return {**fields, **{name: str(value) for name, value in dict(wish.get("fields") or {}).items()}}
-
-
-def make_line_items_url(addresses: Addresses, course_id: str, tool: Tool) -> str:
-    """The list of columns of a tool in a course; the query is part of it, as in Moodle."""
-    return f"{addresses.issuer}/lti/ags/{course_id}/lineitems?type_id={tool.id}"
-
-
-def make_line_item_url(addresses: Addresses, item: LineItem) -> str:
-    """One column; `/scores` and `/results` belong before the query."""
-    return f"{addresses.issuer}/lti/ags/{item.course_id}/lineitems/{item.id}/lineitem?type_id={item.tool_id}"
-
-
-def _build_custom(scene: LaunchScene) -> dict[str, str]:
-    """Each parameter as it was written and, like Moodle, once more under its LTI 1.1 name."""
-    expanded = expand_custom(scene.link.custom, scene.course, scene.link, scene.membership)
-    return {**{mangle_name(name): value for name, value in expanded.items()}, **expanded}

@@ -20,7 +20,7 @@ BODY_HASHES = {"HMAC-SHA1": (hashlib.sha1,), "HMAC-SHA256": (hashlib.sha256, has
 """What `oauth_body_hash` may be made with. Libraries differ for HMAC-SHA256, the extension only speaks of SHA-1."""
 
 
-class _Validator(RequestValidator):
+class SecretsOfOneTool(RequestValidator):
     """What oauthlib asks about the one tool that a request names."""
 
     def __init__(self, tool: Tool | None) -> None:
@@ -69,8 +69,8 @@ def verify_signed_request(db: sqlite3.Connection, request: SignedRequest, *, now
     parameters = read_authorization(request.authorization)
     key = parameters.get("oauth_consumer_key", "")
     tool = find_tool(db, "consumer_key", key)
-    _check_timestamp(parameters.get("oauth_timestamp", ""), now)
-    endpoint = SignatureOnlyEndpoint(_Validator(tool))
+    check_timestamp(parameters.get("oauth_timestamp", ""), now)
+    endpoint = SignatureOnlyEndpoint(SecretsOfOneTool(tool))
     headers = {"Authorization": request.authorization, "Content-Type": request.content_type}
     is_valid, _ = endpoint.validate_request(request.url, request.method, "", headers)
     if not is_valid or tool is None:
@@ -79,7 +79,7 @@ def verify_signed_request(db: sqlite3.Connection, request: SignedRequest, *, now
             raise RefusedError(f"The signature method {method!r} is not allowed.", 401)
         raise RefusedError("Message signature not valid.", 401)
     _check_body_hash(parameters.get("oauth_body_hash", ""), parameters["oauth_signature_method"], request.body)
-    _use_nonce(db, tool, parameters["oauth_nonce"], int(parameters["oauth_timestamp"]), now)
+    use_oauth_nonce(db, tool, parameters["oauth_nonce"], int(parameters["oauth_timestamp"]), now)
     return tool
 
 
@@ -98,7 +98,8 @@ def read_authorization(header: str) -> dict[str, str]:
     return parameters
 
 
-def _check_timestamp(text: str, now: float) -> None:
+def check_timestamp(text: str, now: float) -> None:
+    """Refuse a clock that differs too much from ours."""
     if not text.isascii() or not text.isdigit():
         raise RefusedError("oauth_timestamp must be a whole number of seconds.", 401)
     difference = int(text) - int(now)
@@ -114,7 +115,8 @@ def _check_body_hash(sent: str, method: str, body: bytes) -> None:
         raise RefusedError("oauth_body_hash does not fit the body.", 401)
 
 
-def _use_nonce(db: sqlite3.Connection, tool: Tool, nonce: str, timestamp: int, now: float) -> None:
+def use_oauth_nonce(db: sqlite3.Connection, tool: Tool, nonce: str, timestamp: int, now: float) -> None:
+    """Use up a nonce of a request whose signature was found good."""
     db.execute("DELETE FROM oauth_nonce WHERE timestamp < ?", (int(now) - 2 * TIMESTAMP_WINDOW,))
     cursor = db.execute("INSERT OR IGNORE INTO oauth_nonce VALUES (?, ?, ?)", (tool.key, nonce, timestamp))
     if cursor.rowcount == 0:

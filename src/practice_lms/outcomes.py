@@ -12,7 +12,7 @@ from typing import Any
 
 from lxml import etree
 
-from practice_lms.courses import LineItem, Link, find_line_item_of_link, find_link
+from practice_lms.columns import LineItem, find_line_item_of_link
 from practice_lms.gradebook import (
     Grade,
     ScoreMessage,
@@ -23,10 +23,11 @@ from practice_lms.gradebook import (
     store_grade,
 )
 from practice_lms.installation import need_setting
+from practice_lms.links import Link, find_link
 from practice_lms.lti11 import read_sourcedid
 from practice_lms.people import Person, find_membership
 from practice_lms.refusals import RefusedError
-from practice_lms.tools import Tool
+from practice_lms.tools import Tool, list_clones
 
 NAMESPACE = "http://www.imsglobal.org/services/ltiv1p1/xsd/imsoms_v1p0"
 MEDIA_TYPES = ("application/xml", "text/xml")
@@ -167,7 +168,7 @@ def build_answer(answer: OutcomeAnswer) -> bytes:
 def _find_cell(db: sqlite3.Connection, tool: Tool, sourcedid: str) -> _Cell:
     link_id, person_id = read_sourcedid(need_setting(db, "secret"), sourcedid)
     link = find_link(db, link_id)
-    if link is None or link.tool_id != tool.id:
+    if link is None or link.tool_id not in list_clones(db, tool):
         raise RefusedError("Incorrect sourcedId: the link is gone, or belongs to another tool.", 404)
     item = find_line_item_of_link(db, link.id)
     membership = find_membership(db, link.course_id, person_id)

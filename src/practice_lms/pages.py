@@ -10,19 +10,11 @@ from django.http import FileResponse, Http404, HttpRequest, HttpResponse, HttpRe
 from django.shortcuts import render
 from django.views.decorators.http import require_GET, require_POST
 
-from practice_lms.courses import (
-    Course,
-    LineItem,
-    find_line_item,
-    find_line_item_of_link,
-    get_course,
-    get_link,
-    list_courses,
-    list_line_items,
-    list_links,
-)
+from practice_lms.columns import LineItem, find_line_item, find_line_item_of_link, list_line_items
+from practice_lms.courses import Course, get_course, list_courses
 from practice_lms.database import database
 from practice_lms.gradebook import Grade, list_grades, list_messages, read_last_arrival
+from practice_lms.links import get_link, list_links
 from practice_lms.people import ROLES, Membership, Person, find_membership, get_person, list_memberships, list_people
 from practice_lms.people import list_roles_of_everybody as list_roles
 from practice_lms.refusals import RefusedError
@@ -133,11 +125,11 @@ def show_course(request: HttpRequest, course_id: str) -> HttpResponse:
 
 
 @require_GET
-def come_back(request: HttpRequest, course_id: str, link_id: str) -> HttpResponse:
+def come_back(request: HttpRequest, course_id: str, link_id: str = "") -> HttpResponse:
     """Where a tool sends people back to, perhaps with a message."""
     with database().transaction() as db:
         visitor = find_visitor(db, request)
-        link = get_link(db, link_id)
+        link = get_link(db, link_id) if link_id else None
         course = get_course(db, course_id)
     context = {
         "course": course,

@@ -41,6 +41,10 @@ class Person:
     family_name: str
     email: str
     username: str
+    is_admin: bool = False
+    """An administrator of the school opens tools everywhere, also where they are in no course."""
+    is_test: bool = False
+    """The student that a teacher turns into to look at the course; real to tools, but never graded by some LMSs."""
 
     @property
     def name(self) -> str:
@@ -87,15 +91,29 @@ def add_person(
     email: str = "",
     username: str = "",
     person_id: str = "",
+    is_test: bool = False,
+    is_admin: bool = False,
 ) -> Person:
     """Make a person; without an id of their own they get the next number."""
     number = take_number(db)
-    person = Person(person_id or str(number), given_name, family_name, email, username or f"user{number}")
+    person = Person(
+        person_id or str(number), given_name, family_name, email, username or f"user{number}", is_admin, is_test
+    )
     if find_person(db, person.id) is not None:
         raise RefusedError(f"There is already a person with the id {person.id!r}.", 409)
     db.execute(
-        "INSERT INTO person VALUES (?, ?, ?, ?, ?, ?)",
-        (person.id, person.given_name, person.family_name, person.email, person.username, number),
+        "INSERT INTO person (id, given_name, family_name, email, username, position, is_test, is_admin)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+        (
+            person.id,
+            person.given_name,
+            person.family_name,
+            person.email,
+            person.username,
+            number,
+            int(is_test),
+            int(is_admin),
+        ),
     )
     return person
 
@@ -181,7 +199,15 @@ def make_more_people(db: sqlite3.Connection, course_id: str, count: int) -> list
 
 
 def _read_person(row: sqlite3.Row) -> Person:
-    return Person(row["id"], row["given_name"], row["family_name"], row["email"], row["username"])
+    return Person(
+        id=row["id"],
+        given_name=row["given_name"],
+        family_name=row["family_name"],
+        email=row["email"],
+        username=row["username"],
+        is_admin=bool(row["is_admin"]),
+        is_test=bool(row["is_test"]),
+    )
 
 
 def _select_memberships(db: sqlite3.Connection, condition: str, values: tuple[str, ...]) -> list[Membership]:

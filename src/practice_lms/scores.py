@@ -8,7 +8,8 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
-from practice_lms.courses import LineItem
+from practice_lms.claims import make_line_item_url
+from practice_lms.columns import LineItem
 from practice_lms.gradebook import (
     Grade,
     ScoreMessage,
@@ -19,8 +20,8 @@ from practice_lms.gradebook import (
     store_grade,
 )
 from practice_lms.installation import Addresses
-from practice_lms.lti13 import make_line_item_url
 from practice_lms.people import find_membership, find_person
+from practice_lms.profiles import Profile
 from practice_lms.refusals import RefusedError
 from practice_lms.tools import Tool
 
@@ -122,17 +123,17 @@ def take_score(db: sqlite3.Connection, tool: Tool, item: LineItem, document: Any
 
 
 def list_results(
-    db: sqlite3.Connection, addresses: Addresses, item: LineItem, *, person_id: str = ""
+    db: sqlite3.Connection, addresses: Addresses, item: LineItem, profile: Profile, *, person_id: str = ""
 ) -> list[dict[str, Any]]:
     """The grades of a column as the specification writes them."""
-    url = make_line_item_url(addresses, item)
-    path, _, query = url.partition("?")
+    url = make_line_item_url(addresses, item, profile)
+    path, mark, query = url.partition("?")
     results = []
     for grade in list_grades(db, [item]):
         if person_id and grade.person_id != person_id:
             continue
         result: dict[str, Any] = {
-            "id": f"{path}/results/{grade.person_id}?{query}",
+            "id": f"{path}/results/{grade.person_id}{mark}{query}",
             "scoreOf": url,
             "userId": grade.person_id,
             "resultMaximum": float(item.score_maximum),

@@ -6,9 +6,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from practice_lms.courses import Course, add_course, add_link, change_link, find_link, list_courses
+from practice_lms.courses import Course, add_course, list_courses
 from practice_lms.database import read_setting, write_setting
 from practice_lms.installation import need_setting
+from practice_lms.links import add_link, change_link, find_link
 from practice_lms.people import add_person, enroll
 from practice_lms.refusals import RefusedError
 from practice_lms.tools import Tool, find_seeded_tool, save_tool

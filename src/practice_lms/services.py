@@ -13,7 +13,7 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.views.decorators.csrf import csrf_exempt
 
 from practice_lms import outcomes
-from practice_lms.courses import delete_line_item
+from practice_lms.columns import delete_line_item
 from practice_lms.database import database
 from practice_lms.faults import Fault, draw_fault
 from practice_lms.installation import Addresses, build_keyset, list_addresses, need_setting
@@ -21,6 +21,7 @@ from practice_lms.line_items import (
     CONTAINER_TYPE,
     ITEM_TYPE,
     add_line_item,
+    find_course_profile,
     find_line_items,
     get_line_item,
     replace_line_item,
@@ -176,7 +177,7 @@ def give_token(request: HttpRequest, *, now: float) -> HttpResponse:
     with database().transaction() as db:
         wanted = read_token_request(db, request.META.get("CONTENT_TYPE", ""), request.POST.dict())
         token_url = list_addresses(need_setting(db, "public_url")).token_url
-    claims = verify_assertion(wanted, _fetch_keyset(wanted.tool.keyset_url), token_url=token_url, now=now)
+    claims = verify_assertion(wanted, fetch_keyset(wanted.tool.keyset_url), token_url=token_url, now=now)
     with database().transaction() as db:
         token = issue_token(db, wanted, claims, now=now)
     lifetime = wanted.tool.options.token_lifetime
@@ -197,7 +198,7 @@ def _open_client() -> httpx2.Client:
     return httpx2.Client(timeout=KEYSET_TIMEOUT, trust_env=False, headers={"User-Agent": "practice-lms/1.0"})
 
 
-def _fetch_keyset(url: str) -> dict[str, Any]:
+def fetch_keyset(url: str) -> dict[str, Any]:
     try:
         answer = _open_client().get(url)
         document = answer.raise_for_status().json()
@@ -244,13 +245,15 @@ def serve_line_items(request: HttpRequest, course_id: str, *, now: float) -> Htt
         document = _read_json(request, ITEM_TYPE)
         with database().transaction() as db:
             item = add_line_item(db, token.tool, course_id, type_id, document)
-        return _answer_json(show_line_item(addresses(), item), ITEM_TYPE, status=201)
+            profile = find_course_profile(db, token.tool, course_id)
+        return _answer_json(show_line_item(addresses(), item, profile), ITEM_TYPE, status=201)
     require_scope(token, SCOPE_LINE_ITEM, SCOPE_LINE_ITEM_READ)
     _require_accept(request, CONTAINER_TYPE)
     with database().transaction() as db:
         items = find_line_items(db, token.tool, course_id, request.GET.dict())
+        profile = find_course_profile(db, token.tool, course_id)
     here = addresses()
-    return _answer_page(request, [show_line_item(here, item) for item in items], CONTAINER_TYPE)
+    return _answer_page(request, [show_line_item(here, item, profile) for item in items], CONTAINER_TYPE)
 
 
 @service("lineitems")
@@ -267,12 +270,13 @@ def serve_line_item(request: HttpRequest, course_id: str, item_id: str, *, now: 
     here = addresses()
     with database().transaction() as db:
         item = get_line_item(db, token.tool, course_id, item_id, request.GET.get("type_id", ""))
+        profile = find_course_profile(db, token.tool, course_id)
         if request.method == "PUT":
-            item = replace_line_item(db, token.tool, item, document, str(show_line_item(here, item)["id"]))
+            item = replace_line_item(db, token.tool, item, document, str(show_line_item(here, item, profile)["id"]))
         if request.method == "DELETE":
             delete_line_item(db, item.id)
             return HttpResponse(status=204)
-    return _answer_json(show_line_item(here, item), ITEM_TYPE)
+    return _answer_json(show_line_item(here, item, profile), ITEM_TYPE)
 
 
 @service("scores")
@@ -300,7 +304,8 @@ def serve_results(request: HttpRequest, course_id: str, item_id: str, *, now: fl
     here = addresses()
     with database().transaction() as db:
         item = get_line_item(db, token.tool, course_id, item_id, request.GET.get("type_id", ""))
-        results = list_results(db, here, item, person_id=request.GET.get("user_id", ""))
+        profile = find_course_profile(db, token.tool, course_id)
+        results = list_results(db, here, item, profile, person_id=request.GET.get("user_id", ""))
     return _answer_page(request, results, RESULT_TYPE)
 
 

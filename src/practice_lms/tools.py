@@ -10,6 +10,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from practice_lms.database import take_number
+from practice_lms.profiles import check_profile
 from practice_lms.refusals import RefusedError
 
 AGS = "https://purl.imsglobal.org/spec/lti-ags/scope/"
@@ -17,6 +18,7 @@ SCOPE_LINE_ITEM = AGS + "lineitem"
 SCOPE_LINE_ITEM_READ = AGS + "lineitem.readonly"
 SCOPE_RESULT_READ = AGS + "result.readonly"
 SCOPE_SCORE = AGS + "score"
+SCOPE_ROSTER = "https://purl.imsglobal.org/spec/lti-nrps/scope/contextmembership.readonly"
 ALL_SCOPES = (SCOPE_LINE_ITEM, SCOPE_LINE_ITEM_READ, SCOPE_RESULT_READ, SCOPE_SCORE)
 
 ADDRESS = re.compile(r"[!-~]+")
@@ -25,6 +27,40 @@ ADDRESS = re.compile(r"[!-~]+")
 OPTION_KINDS: dict[type, str] = {int: "a whole number", bool: "true or false", str: "text"}
 
 SIGNATURE_METHODS = ("HMAC-SHA1", "HMAC-SHA256")
+
+PLACEMENTS = {
+    "course_navigation": "Course navigation",
+    "link_selection": "Add from tool",
+    "assignment_selection": "Assignments",
+    "editor_button": "Editor of pages",
+    "account_navigation": "Outside of courses",
+}
+"""Where a tool may show up besides its links. Each has an address of the tool; empty means the launch URL."""
+
+PRIVACY = ("public", "name_only", "email_only", "anonymous")
+
+
+COLUMNS = (
+    "id",
+    "title",
+    "version",
+    "launch_url",
+    "consumer_key",
+    "secret",
+    "signature_method",
+    "client_id",
+    "deployment_id",
+    "login_url",
+    "redirect_urls",
+    "keyset_url",
+    "scopes",
+    "options",
+    "origin",
+    "custom",
+    "profile",
+    "course_id",
+    "placements",
+)
 
 
 @dataclass(frozen=True)
@@ -49,6 +85,29 @@ class ToolOptions:
     """What a score that is not FullyGraded does to the grade: `clear` as Moodle, `keep` leaves the older grade."""
     token_media_type: str = "application/json"  # noqa: S105 - a media type
     """Media type of the token answer; a Moodle says `text/html`."""
+    privacy: str = "public"
+    """What the tool learns about people: `public`, `name_only`, `email_only` or `anonymous`."""
+    oauth_compliant: bool = False
+    """Whether an imitated Canvas signs an address's query where it stands (see C23)."""
+    shares_roster: bool = False
+    """Whether launches of LTI 1.3 name the roster (Names and Role Provisioning), and tokens open it."""
+    selection_method: str = "content_item"
+    """How an LTI 1.1 tool is asked for links: `content_item`, or Canvas's older `ext_content_return_url`."""
+
+    @property
+    def shows_names(self) -> bool:
+        """Whether launches name the person."""
+        return self.sends_names and self.privacy in ("public", "name_only")
+
+    @property
+    def shows_email(self) -> bool:
+        """Whether launches carry the e-mail address."""
+        return self.sends_email and self.privacy in ("public", "email_only")
+
+    @property
+    def shows_accounts(self) -> bool:
+        """Whether launches carry what the school calls the person: user name and SIS id."""
+        return self.privacy != "anonymous"
 
     def check(self) -> None:
         """Refuse values that mean nothing."""
@@ -60,6 +119,8 @@ class ToolOptions:
             "login_method": ("post", "get"),
             "outcome_failure_status": (200, 422),
             "unfinished_score": ("clear", "keep"),
+            "privacy": PRIVACY,
+            "selection_method": ("content_item", "ext_content_return_url"),
         }
         for name, values in allowed.items():
             if getattr(self, name) not in values:
@@ -71,7 +132,11 @@ class ToolOptions:
 
 @dataclass(frozen=True)
 class Tool:
-    """A tool; which fields matter depends on `version` (`1.1` or `1.3`)."""
+    """A tool; which fields matter depends on `version` (`1.1` or `1.3`).
+
+    `course_id` names the course that the tool belongs to alone; empty: it is everybody's. Its `custom` parameters go
+    with every launch, under those of the link.
+    """
 
     id: str
     title: str
@@ -88,6 +153,22 @@ class Tool:
     scopes: tuple[str, ...] = ()
     options: ToolOptions = field(default_factory=ToolOptions)
     origin: str = ""
+    custom: Mapping[str, str] = field(default_factory=dict)
+    profile: str = ""
+    course_id: str = ""
+    placements: Mapping[str, str] = field(default_factory=dict)
+
+    def find_address(self, placement: str) -> str:
+        """Where a placement of this tool leads, or a refusal: it has to be one of its own."""
+        if placement not in self.placements:
+            raise RefusedError(f"{self.title} has no placement {placement!r}.", 404)
+        return self.placements[placement] or self.launch_url
+
+    def is_same_program(self, other: "Tool") -> bool:
+        """Whether both are one registration: a course's copy of a tool has the same key or client id."""
+        if self.version == "1.1":
+            return self.key == other.key
+        return self.client_id != "" and self.client_id == other.client_id
 
     def as_json(self) -> dict[str, Any]:
         """For the API; the secret too, since tests need it and nothing here is real."""
@@ -100,10 +181,7 @@ def save_tool(db: sqlite3.Connection, values: Mapping[str, Any], *, tool_id: str
     merged: dict[str, Any] = {**(asdict(before) if before else {}), **values}
     merged["options"] = {**(asdict(before.options) if before else {}), **dict(values.get("options") or {})}
     tool = _build_tool(before.id if before else str(values.get("id") or take_number(db)), merged)
-    for column, value in (("consumer_key", tool.key), ("client_id", tool.client_id)):
-        taken = db.execute(f"SELECT id FROM tool WHERE {column} = ? AND id <> ?", (value, tool.id)).fetchone()  # noqa: S608
-        if value and taken is not None:
-            raise RefusedError(f"Tool {taken['id']} already uses the {column.replace('_', ' ')} {value!r}.", 409)
+    _check_unique(db, tool)
     row = (
         tool.id,
         tool.title,
@@ -120,24 +198,39 @@ def save_tool(db: sqlite3.Connection, values: Mapping[str, Any], *, tool_id: str
         json.dumps(tool.scopes),
         json.dumps(asdict(tool.options)),
         tool.origin,
+        json.dumps(dict(tool.custom)),
+        tool.profile,
+        tool.course_id,
+        json.dumps(dict(tool.placements)),
     )
     if before:
-        db.execute(
-            "UPDATE tool SET id=?, title=?, version=?, launch_url=?, consumer_key=?, secret=?, signature_method=?,"
-            " client_id=?, deployment_id=?, login_url=?, redirect_urls=?, keyset_url=?, scopes=?, options=?, origin=?"
-            " WHERE id=?",
-            (*row, tool.id),
-        )
+        assignments = ", ".join(f"{column} = ?" for column in COLUMNS)
+        db.execute(f"UPDATE tool SET {assignments} WHERE id = ?", (*row, tool.id))  # noqa: S608 - own names
     else:
-        db.execute("INSERT INTO tool VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", row)
+        marks = ", ".join("?" * len(COLUMNS))
+        db.execute(f"INSERT INTO tool ({', '.join(COLUMNS)}) VALUES ({marks})", row)  # noqa: S608 - own names
     return tool
+
+
+def clone_tool(db: sqlite3.Connection, tool: Tool, course_id: str) -> Tool:
+    """The same tool once more, for another course: same key and secret, or same client; settings of its own."""
+    values = {**asdict(tool), "course_id": course_id, "origin": f"clone:{tool.id}"}
+    return save_tool(db, {name: value for name, value in values.items() if name != "id"})
+
+
+def list_clones(db: sqlite3.Connection, tool: Tool) -> list[str]:
+    """The ids of all tools that are one registration with this one, its own among them."""
+    column, value = ("consumer_key", tool.key) if tool.version == "1.1" else ("client_id", tool.client_id)
+    rows = db.execute(f"SELECT id FROM tool WHERE {column} = ? AND version = ?", (value, tool.version))  # noqa: S608
+    return [row["id"] for row in rows]
 
 
 def find_tool(db: sqlite3.Connection, column: str, value: str) -> Tool | None:
     """The tool whose `id`, `consumer_key` or `client_id` is this."""
     if column not in ("id", "consumer_key", "client_id"):
         raise ValueError(column)
-    row = db.execute(f"SELECT * FROM tool WHERE {column} = ? AND {column} <> ''", (value,)).fetchone()  # noqa: S608
+    query = f"SELECT * FROM tool WHERE {column} = ? AND {column} <> '' ORDER BY rowid LIMIT 1"  # noqa: S608
+    row = db.execute(query, (value,)).fetchone()
     return None if row is None else _read_tool(row)
 
 
@@ -164,6 +257,32 @@ def delete_tool(db: sqlite3.Connection, tool_id: str) -> None:
     """Remove a tool with its links, their columns and grades."""
     get_tool(db, tool_id)
     db.execute("DELETE FROM tool WHERE id = ?", (tool_id,))
+
+
+def _check_unique(db: sqlite3.Connection, tool: Tool) -> None:
+    """No key or client id is used by two tools, unless each belongs to a course of its own, as copies do."""
+    for column, value in (("consumer_key", tool.key), ("client_id", tool.client_id)):
+        for row in db.execute(f"SELECT id, course_id FROM tool WHERE {column} = ? AND id <> ?", (value, tool.id)):  # noqa: S608
+            if value and not (tool.course_id and row["course_id"]):
+                raise RefusedError(f"Tool {row['id']} already uses the {column.replace('_', ' ')} {value!r}.", 409)
+
+
+def _read_shared(values: Mapping[str, Any]) -> dict[str, Any]:
+    """What a tool has in either version: custom parameters, profile, course, placements."""
+    custom, placements = values.get("custom") or {}, values.get("placements") or {}
+    if not isinstance(custom, Mapping) or not isinstance(placements, Mapping):
+        raise RefusedError("custom and placements must be JSON objects.")
+    if set(placements) - set(PLACEMENTS):
+        raise RefusedError(f"Placements are {', '.join(PLACEMENTS)}.")
+    for name, address in placements.items():
+        if address:
+            check_address(name, str(address))
+    return {
+        "custom": {str(name): str(value) for name, value in custom.items()},
+        "placements": {str(name): str(address or "") for name, address in placements.items()},
+        "profile": check_profile(str(values.get("profile") or "")),
+        "course_id": str(values.get("course_id") or values.get("course") or ""),
+    }
 
 
 def _build_tool(tool_id: str, values: Mapping[str, Any]) -> Tool:
@@ -197,6 +316,7 @@ def _build_tool(tool_id: str, values: Mapping[str, Any]) -> Tool:
             title=title,
             launch_url=launch_url,
             origin=origin,
+            **_read_shared(values),
         )
     given = values.get("redirect_urls") or ()
     redirect_urls = tuple(
@@ -229,6 +349,7 @@ def _build_tool(tool_id: str, values: Mapping[str, Any]) -> Tool:
         title=title,
         launch_url=launch_url,
         origin=origin,
+        **_read_shared(values),
     )
 
 
@@ -256,4 +377,8 @@ def _read_tool(row: sqlite3.Row) -> Tool:
         scopes=tuple(json.loads(row["scopes"])),
         options=ToolOptions(**json.loads(row["options"])),
         origin=row["origin"],
+        custom=json.loads(row["custom"]),
+        profile=row["profile"],
+        course_id=row["course_id"],
+        placements=json.loads(row["placements"]),
     )

@@ -2,7 +2,7 @@
 
 from django.urls import URLPattern, path
 
-from practice_lms import admin, api, launches, pages, services
+from practice_lms import admin, api, api_launches, api_rooms, launches, pages, selection_pages, services
 
 urlpatterns: list[URLPattern] = [
     path("", pages.choose_person),
@@ -12,6 +12,14 @@ urlpatterns: list[URLPattern] = [
     path("courses/<str:course_id>", pages.show_course),
     path("courses/<str:course_id>/links/<str:link_id>/open", launches.open_link),
     path("courses/<str:course_id>/links/<str:link_id>/return", pages.come_back),
+    path("courses/<str:course_id>/return", pages.come_back),
+    path("courses/<str:course_id>/tools/<str:tool_id>/open", launches.open_navigation),
+    path("tools/<str:tool_id>/open", launches.open_from_account),
+    path("courses/<str:course_id>/selections", selection_pages.add_from_tool),
+    path("courses/<str:course_id>/selections/<str:selection_id>", selection_pages.show_selection),
+    path("lti/selections/<str:selection_id>/links", selection_pages.take_links),
+    path("lti/selections/<str:selection_id>/items", selection_pages.take_items),
+    path("lti/selections/<str:selection_id>/choice", selection_pages.take_choice),
     path("courses/<str:course_id>/gradebook", pages.show_gradebook),
     path("courses/<str:course_id>/gradebook/rows", pages.show_gradebook_rows),
     path("courses/<str:course_id>/gradebook/<str:item_id>/<str:person_id>", pages.show_history),
@@ -41,5 +49,10 @@ urlpatterns: list[URLPattern] = [
     path("api/faults", api.serve_faults),
     path("api/keys", api.serve_keys),
     path("api/tokens", api.serve_tokens),
-    path("api/launch", api.make_launch),
+    path("api/launch", api_launches.make_launch),
+    path("api/selections", api_launches.serve_selections),
+    path("api/courses/copy", api_rooms.make_copy),
+    path("api/modules", api_rooms.serve_modules),
+    path("api/pages", api_rooms.serve_pages),
+    path("api/profiles", api_rooms.serve_profiles),
 ]

@@ -1,0 +1,92 @@
+"""The JSON API: copies of courses, modules, pages, profiles. See `practice_lms.api` for the documents."""
+
+from dataclasses import asdict
+from typing import Any
+
+from django.http import HttpRequest
+
+from practice_lms.copying import copy_course
+from practice_lms.courses import get_course
+from practice_lms.database import database
+from practice_lms.endpoints import endpoint, need
+from practice_lms.modules import add_module, list_modules, list_pages, save_page
+from practice_lms.profiles import (
+    list_profiles,
+    read_installation_profile,
+    reset_quirks,
+    switch_quirks,
+    use_profile,
+)
+from practice_lms.quirks import QUIRKS
+from practice_lms.refusals import RefusedError
+
+
+@endpoint("POST")
+def make_copy(request: HttpRequest, body: dict[str, Any]) -> Any:
+    """A course, copied."""
+    names = ("title", "label", "sourcedid", "section_sourcedid")
+    texts: dict[str, Any] = {name: str(body[name]) for name in names if body.get(name) is not None}
+    people = body.get("people") or []
+    if not isinstance(people, list):
+        raise RefusedError("people must be a list of ids.")
+    with database().transaction() as db:
+        copy = copy_course(db, need(body, "course"), **texts, people=[str(one) for one in people])
+    return asdict(copy)
+
+
+@endpoint("GET", "POST")
+def serve_modules(request: HttpRequest, body: dict[str, Any]) -> Any:
+    """Modules of a course."""
+    with database().transaction() as db:
+        if request.method == "GET":
+            return [asdict(one) for one in list_modules(db, get_course(db, request.GET.get("course", "")).id)]
+        return asdict(add_module(db, need(body, "course"), need(body, "title")))
+
+
+@endpoint("GET", "POST")
+def serve_pages(request: HttpRequest, body: dict[str, Any]) -> Any:
+    """Pages of a course."""
+    with database().transaction() as db:
+        if request.method == "GET":
+            return [asdict(one) for one in list_pages(db, get_course(db, request.GET.get("course", "")).id)]
+        return asdict(
+            save_page(
+                db,
+                course_id=str(body.get("course", "")),
+                title=need(body, "title"),
+                text=str(body.get("text", "")),
+                page_id=str(body.get("id", "")),
+            )
+        )
+
+
+@endpoint("GET", "POST")
+def serve_profiles(request: HttpRequest, body: dict[str, Any]) -> Any:
+    """Which LMS is imitated, where, and which quirks are on."""
+    with database().transaction() as db:
+        if request.method == "POST":
+            if body.get("reset"):
+                reset_quirks(db)
+            if "use" in body:
+                place = {f"{name}_id": str(body.get(name) or "") for name in ("course", "tool")}
+                use_profile(db, str(body["use"] or ""), **place)
+            if "quirks" in body:
+                switch_quirks(db, need(body, "profile"), dict(body["quirks"]))
+        used = read_installation_profile(db)
+        profiles = list_profiles(db)
+    return {
+        "installation": used,
+        "profiles": [
+            {
+                "name": profile.name,
+                "title": profile.title,
+                "family_code": profile.family_code,
+                "quirks": {
+                    quirk.number: {"sentence": quirk.sentence, "is_on": profile.has(quirk.number)}
+                    for quirk in QUIRKS
+                    if profile.name in quirk.offered_in
+                },
+            }
+            for profile in profiles
+        ],
+    }
