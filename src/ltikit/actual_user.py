@@ -53,11 +53,9 @@ def read_actual_user(launch: Launch) -> ActualUser | None:
         raise ActualUserRefusedError("actual_user_id is missing or too long")
     if user_id == launch.person.user_id:
         return None
-    if not roles:
-        raise ActualUserRefusedError("actual_user_role is missing")
     role = strongest_role([roles])
     if role is Role.STUDENT:
-        raise ActualUserRefusedError(f"actual_user_role is {roles[:100]!r}")
+        raise ActualUserRefusedError(f"actual_user_role is {roles[:100]!r}" if roles else "actual_user_role is missing")
     given, family = _first(launch, _GIVEN), _first(launch, _FAMILY)
     return ActualUser(
         user_id=user_id,
