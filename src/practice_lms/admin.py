@@ -11,7 +11,8 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 
 from practice_lms.columns import list_line_items
-from practice_lms.courses import add_course, list_courses
+from practice_lms.copying import copy_course
+from practice_lms.courses import STATES, add_course, change_course, get_course, list_courses
 from practice_lms.database import database
 from practice_lms.faults import KINDS, SERVICES, add_fault, clear_faults, is_live, list_faults
 from practice_lms.gradebook import list_messages, read_last_arrival
@@ -19,10 +20,21 @@ from practice_lms.installation import describe_installation, retire_keys, rotate
 from practice_lms.links import add_link, delete_link, list_links
 from practice_lms.messages import list_exchanges
 from practice_lms.people import ROLES, add_person, enroll, list_memberships, list_people, make_more_people
+from practice_lms.profiles import PROFILES_BY_NAME
 from practice_lms.refusals import RefusedError, read_whole_number
 from practice_lms.tokens import list_tokens, revoke_tokens
-from practice_lms.tools import SIGNATURE_METHODS, Tool, ToolOptions, delete_tool, find_tool, list_tools, save_tool
-from practice_lms.variables import parse_custom
+from practice_lms.tools import (
+    PLACEMENTS,
+    PRIVACY,
+    SIGNATURE_METHODS,
+    Tool,
+    ToolOptions,
+    delete_tool,
+    find_tool,
+    list_tools,
+    save_tool,
+)
+from practice_lms.variables import parse_custom, show_custom
 
 Form = Mapping[str, str]
 Act = Callable[[Connection, Form], str]
@@ -38,7 +50,7 @@ FAULT_PRESETS = (
 )
 
 
-def _answer(request: HttpRequest, template: str, context: dict[str, Any], acts: dict[str, Act]) -> HttpResponse:
+def answer_admin(request: HttpRequest, template: str, context: dict[str, Any], acts: dict[str, Act]) -> HttpResponse:
     """Show a page, or do what its form asks; a refused form comes back with what was typed."""
     if request.method == "POST":
         form = {name: str(value) for name, value in request.POST.items()}
@@ -52,7 +64,7 @@ def _answer(request: HttpRequest, template: str, context: dict[str, Any], acts: 
             return render(
                 request, template, {**context, "error": refusal.message, "typed": form}, status=refusal.status
             )
-        redirect = HttpResponseRedirect(request.path)
+        redirect = HttpResponseRedirect(request.get_full_path())
         redirect.set_cookie("practice_done", quote(done), max_age=5, samesite="Lax")
         return redirect
     done = unquote(request.COOKIES.get("practice_done", ""))
@@ -66,16 +78,19 @@ def show_tools(request: HttpRequest) -> HttpResponse:
     """Tools, and what a tool's side needs to know about us."""
     with database().transaction() as db:
         context: dict[str, Any] = {"tools": list_tools(db), "info": describe_installation(db), "at": "tools"}
+        context["courses"] = list_courses(db)
         context["editing"] = find_tool(db, "id", request.GET.get("tool", ""))
         context["keys"] = [dict(row) for row in db.execute("SELECT kid, is_current, created_at FROM signing_key")]
     context |= {"methods": SIGNATURE_METHODS, "options": _describe_options(context["editing"])}
+    context |= {"placements": _describe_placements(context["editing"]), "profiles": PROFILES_BY_NAME.values()}
+    context["custom"] = show_custom(context["editing"].custom) if context["editing"] else ""
     acts: dict[str, Act] = {
         "save": _save_tool,
         "delete": _delete_tool,
         "rotate": lambda db, form: f"New key: {rotate_key(db)}",
         "retire": lambda db, form: f"{retire_keys(db)} old keys are no longer published",
     }
-    return _answer(request, "admin_tools.html", context, acts)
+    return answer_admin(request, "admin_tools.html", context, acts)
 
 
 def show_rooms(request: HttpRequest) -> HttpResponse:
@@ -95,6 +110,8 @@ def show_rooms(request: HttpRequest) -> HttpResponse:
             "tools": list_tools(db),
             "people": list_people(db)[:500],
             "roles": ROLES.items(),
+            "profiles": PROFILES_BY_NAME.values(),
+            "states": STATES,
             "at": "rooms",
         }
     acts: dict[str, Act] = {
@@ -104,8 +121,10 @@ def show_rooms(request: HttpRequest) -> HttpResponse:
         "person": _add_person,
         "more": _add_people,
         "enroll": _enroll,
+        "copy": _copy_course,
+        "state": _change_course,
     }
-    return _answer(request, "admin_rooms.html", context, acts)
+    return answer_admin(request, "admin_rooms.html", context, acts)
 
 
 def show_faults(request: HttpRequest) -> HttpResponse:
@@ -142,7 +161,7 @@ def show_faults(request: HttpRequest) -> HttpResponse:
         clear_faults(db, read_whole_number("fault", form["fault"]) if form.get("fault") else None)
         return "Called off"
 
-    return _answer(request, "admin_faults.html", context, {"order": order, "preset": order_preset, "clear": clear})
+    return answer_admin(request, "admin_faults.html", context, {"order": order, "preset": order_preset, "clear": clear})
 
 
 def show_messages(request: HttpRequest) -> HttpResponse:
@@ -164,7 +183,7 @@ def show_messages(request: HttpRequest) -> HttpResponse:
     def revoke(db: Connection, form: Form) -> str:
         return f"{revoke_tokens(db)} tokens are forgotten"
 
-    return _answer(request, "admin_messages.html", context, {"revoke": revoke})
+    return answer_admin(request, "admin_messages.html", context, {"revoke": revoke})
 
 
 def _save_tool(db: Connection, form: Form) -> str:
@@ -182,6 +201,11 @@ def _save_tool(db: Connection, form: Form) -> str:
     )
     values: dict[str, Any] = {name: form[name] for name in names if form.get(name)}
     values["redirect_urls"] = form.get("redirect_urls", "").split()
+    values["custom"] = parse_custom(form.get("custom", ""))
+    values["placements"] = {
+        name: form.get(f"address_{name}", "").strip() for name in PLACEMENTS if form.get(f"placement_{name}") == "on"
+    }
+    values |= {name: form.get(name, "") for name in ("profile", "course_id")}
     options: dict[str, Any] = {}
     for option in fields(ToolOptions):
         given = form.get(f"option_{option.name}")
@@ -200,6 +224,8 @@ def _describe_options(tool: Tool | None) -> list[dict[str, Any]]:
         "outcome_failure_status": (200, 422),
         "unfinished_score": ("clear", "keep"),
         "token_media_type": ("application/json", "text/html"),
+        "privacy": PRIVACY,
+        "selection_method": ("content_item", "ext_content_return_url"),
     }
     return [
         {
@@ -213,6 +239,15 @@ def _describe_options(tool: Tool | None) -> list[dict[str, Any]]:
     ]
 
 
+def _describe_placements(tool: Tool | None) -> list[dict[str, Any]]:
+    """The placements as a form shows them."""
+    mine = tool.placements if tool else {}
+    return [
+        {"name": name, "label": label, "is_on": name in mine, "address": mine.get(name, "")}
+        for name, label in PLACEMENTS.items()
+    ]
+
+
 def _delete_tool(db: Connection, form: Form) -> str:
     delete_tool(db, form.get("tool", ""))
     return "The tool, its links and their grades are gone"
@@ -222,6 +257,25 @@ def _add_course(db: Connection, form: Form) -> str:
     title, label, sourcedid = (form.get(name, "") for name in ("title", "label", "sourcedid"))
     course = add_course(db, title=title, label=label, sourcedid=sourcedid, profile=form.get("profile", ""))
     return f"Made: {course.title}"
+
+
+def _copy_course(db: Connection, form: Form) -> str:
+    people = form.get("people", "").replace(",", " ").split()
+    copy = copy_course(
+        db,
+        form.get("course", ""),
+        title=form.get("title", "").strip(),
+        sourcedid=form.get("sourcedid") if form.get("own_sourcedid") == "on" or form.get("sourcedid") else None,
+        people=people,
+    )
+    return f"Made: {copy.course.title}, context id {copy.course.id}, with {len(copy.links)} links"
+
+
+def _change_course(db: Connection, form: Form) -> str:
+    course = get_course(db, form.get("course", ""))
+    names = ("sourcedid", "section_sourcedid", "state", "profile")
+    changed = change_course(db, course, **{name: form[name] for name in names if name in form})
+    return f"Saved: {changed.title}"
 
 
 def _add_link(db: Connection, form: Form) -> str:

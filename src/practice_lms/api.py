@@ -2,20 +2,40 @@
 
     GET  /api/info                      issuer and addresses, client_id, deployment_id, and whether the server is ready
     GET  /api/people                    everybody;  ?course= with role, mentor_for and is_active
-    POST /api/people                    {"id"?, "given_name", "family_name"?, "email"?, "username"?,
+    POST /api/people                    {"id"?, "given_name", "family_name"?, "email"? (may be missing), "username"?,
+                                         "is_test"? (Student View), "is_admin"? (opens tools everywhere),
                                          "course"?, "role"?: teacher|assistant|learner|observer, "mentor_for"?: [ids],
                                          "is_active"?}: a known id is enrolled or changed
                                         {"count": 20, "course": id}: that many more students
-    GET  /api/courses                   POST {"id"?, "title", "label"?, "sourcedid"?, "section_sourcedid"?}
+    GET  /api/courses                   POST {"id"?, "title", "label"?, "sourcedid"?, "section_sourcedid"?, "profile"?,
+                                         "state"?: published|unpublished|concluded}: a known id is changed
+    POST /api/courses/copy              {"course", "title"?, "label"?, "sourcedid"?, "section_sourcedid"? (left out:
+                                         blank, or the same where the profile keeps it), "people"?: [ids]} answers
+                                        {"course": {.., "history": [ids, newest first]}, and old id to new id in
+                                         "links", "line_items", "modules", "pages", "tools" (those cloned)}
     GET  /api/tools                     POST {"id"?, "title", "version": "1.1", "launch_url", "key", "secret",
                                          "signature_method"?: HMAC-SHA1|HMAC-SHA256, "options"?}
                                         POST {"id"?, "title", "version": "1.3", "launch_url", "login_url",
                                          "redirect_urls": [...], "keyset_url", "client_id"?, "deployment_id"?,
-                                         "scopes"?, "options"?};  a known id is changed.
-                                         Options: see `practice_lms.tools.ToolOptions`.
-    GET  /api/links?course=             POST {"id"?, "course", "tool", "title", "url"?, "points"?, "custom"?: {...}}
-                                         a known id is changed; the line item is in the answer
-    POST /api/delete                    {"kind": "tool"|"link"|"line_item", "id"}
+                                         "scopes"?, "options"?};  a known id is changed. Both versions also take
+                                        "custom"?: {..} (with variables, under those of the link), "profile"?,
+                                         "course"?: id (the tool of that course alone; may share its key or client id
+                                         with other courses' tools), "placements"?: {name: URL or "" for the launch
+                                         URL} of course_navigation, link_selection, assignment_selection,
+                                         editor_button, account_navigation.
+                                         Options: see `practice_lms.tools.ToolOptions`, among them "privacy",
+                                         "selection_method", "shares_roster", "oauth_compliant".
+    GET  /api/links?course=             POST {"id"?, "course", "tool", "title", "url"?, "points"?, "custom"?: {...},
+                                         "description"?, "module"?, "page"?, "state"?: published|unpublished,
+                                         "allowed_attempts"?, "hints"?: {"window"?: {..}, "iframe"?: {..}}}
+                                         a known id is changed; the line item is in the answer, and "history"
+    GET  /api/modules?course=           POST {"course", "title"}
+    GET  /api/pages?course=             POST {"id"?, "course", "title", "text"?}
+    GET  /api/profiles                  POST {"use": name (empty: none of its own), "course"? | "tool"? (neither: the
+                                         installation)} and/or {"profile": name, "quirks": {"C3": false, ..}} and/or
+                                        {"reset": true}; profiles are practice, canvas, moodle, blackboard,
+                                         brightspace, schoology, sakai; quirks are those of `practice_lms.quirks`
+    POST /api/delete                    {"kind": "tool"|"link"|"line_item"|"module"|"page", "id"}
     GET  /api/gradebook?course=         {"columns": [..], "people": [..], "grades": [{"person", "person_name", "title",
                                          "link", "line_item", "score" and "score_maximum" (both in points of the LMS,
                                          exact text, score null: no grade), "timestamp" (the tool's), "arrival", ...}]}
@@ -34,7 +54,11 @@
                                         Probabilities add up in one draw per request.
     POST /api/keys                      {"action": "rotate"|"retire"}: a new signing key; stop publishing old ones
     POST /api/tokens                    {"action": "revoke"}: forget every access token;  GET: the newest, shortened
-    POST /api/launch                    {"person", "link", "in"?: window|tab|frame, "overrides"?} begins a launch.
+    POST /api/launch                    {"person", "link", "in"?: window|tab|frame, "overrides"?} begins a launch;
+                                        "placement"?: "module" says that the link was opened from its module,
+                                         "speedgrader" or "review" with "for": person opens that person's work;
+                                        {"person", "tool", "course", "placement": "course_navigation"} and
+                                        {"person", "tool", "placement": "account_navigation"} open no link.
         LTI 1.1: answers {"version", "method": "POST", "url", "fields": [[name, value], ...]}. Overrides: "set" {..} and
             "remove" [..] before signing, "set_after_signing", "remove_after_signing", "url", "key", "secret",
             "signature_method", "timestamp", "nonce".
@@ -47,6 +71,15 @@
         LTI 1.3, second half: {"person", "authorization_request": URL or {..}, "overrides"?} answers {"url", "fields"}.
             The authorization endpoint itself does the same for a request with the header `X-Practice-Person: <id>`,
             and answers JSON to `Accept: application/json`.
+    POST /api/selections                {"person", "course", "tool", "placement"?: link_selection|assignment_selection|
+                                         editor_button, "module"?, "page"?, "link"? (choose again), "title"?,
+                                         "points"?, "accept_multiple"?, "accept_lineitem"? (null: not said),
+                                         "accept_types"?: [..], "in"?, "overrides"?} begins 'Add from tool' and answers
+                                        as /api/launch does, and "selection": id. The tool's answer goes to the return
+                                        address of the request with the header `X-Practice-Person` (a browser: its
+                                        session), and is answered in JSON to `Accept: application/json`.
+    GET  /api/selections?id=            {"state": waiting|answered|cancelled, "links": [ids], "others": [items that are
+                                         no links], "message", "error", ..};  without an id the newest
 
 Refusals are {"error", "error_description"} with a 4xx status.
 """

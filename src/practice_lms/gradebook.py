@@ -61,6 +61,21 @@ class Grade:
     """Where the tool shows this work to staff, if it said so in a Canvas's words."""
 
 
+@dataclass(frozen=True)
+class Cell:
+    """One person's place in one column."""
+
+    item: LineItem
+    grade: Grade | None
+
+    @property
+    def percent(self) -> Decimal | None:
+        """The share of the points, of 100."""
+        if self.grade is None or self.grade.score is None:
+            return None
+        return (self.grade.score * 100 / self.item.score_maximum).quantize(Decimal("0.1"))
+
+
 def scale_score(given: Decimal, maximum: Decimal, points: Decimal) -> Decimal:
     """The tool's score in points of the LMS, kept to five places like an LMS does."""
     return (given * points / maximum).quantize(Decimal("0.00001"), ROUND_HALF_UP)

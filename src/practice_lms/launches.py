@@ -70,12 +70,27 @@ def open_destination(request: HttpRequest, destination: Destination, *, target: 
         )
     if wanted == "frame" and "framed" not in request.GET:
         query = {**request.GET.dict(), "in": "frame", "framed": "1"}
-        context = {"scene": scene, "course": scene.course, "address": f"{request.path}?{urlencode(query)}"}
+        context: dict[str, Any] = {
+            "scene": scene,
+            "course": scene.course,
+            "address": f"{request.path}?{urlencode(query)}",
+        }
+        if scene.link is not None:
+            context["size"] = _read_frame_size(scene.link.hints)
         return render(request, "frame.html", context)
     if scene.tool.version == "1.1":
         url, fields = sign_launch(scene)
         return _send_form(request, url, fields, scene)
     return begin_login(request, scene, build_login(scene, ticket))
+
+
+def _read_frame_size(hints: Mapping[str, Any]) -> dict[str, int]:
+    """The size that the tool wished for its frame, within reason."""
+    wish = hints.get("iframe")
+    sizes = wish if isinstance(wish, dict) else {}
+    return {
+        name: value for name in ("width", "height") if isinstance(value := sizes.get(name), int) and 50 < value < 5000
+    }
 
 
 def find_login_method(scene: LaunchScene) -> str:

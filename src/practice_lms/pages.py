@@ -2,7 +2,6 @@
 
 import sqlite3
 from dataclasses import dataclass
-from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -10,15 +9,14 @@ from django.http import FileResponse, Http404, HttpRequest, HttpResponse, HttpRe
 from django.shortcuts import render
 from django.views.decorators.http import require_GET, require_POST
 
-from practice_lms.columns import LineItem, find_line_item, find_line_item_of_link, list_line_items
-from practice_lms.courses import Course, get_course, list_courses
+from practice_lms.columns import LineItem, find_line_item, list_line_items
+from practice_lms.course_pages import describe_course, enter_course
+from practice_lms.courses import Course, list_courses
 from practice_lms.database import database
-from practice_lms.gradebook import Grade, list_grades, list_messages, read_last_arrival
-from practice_lms.links import get_link, list_links
+from practice_lms.gradebook import Cell, Grade, list_grades, list_messages, read_last_arrival
 from practice_lms.people import ROLES, Membership, Person, find_membership, get_person, list_memberships, list_people
 from practice_lms.people import list_roles_of_everybody as list_roles
 from practice_lms.refusals import RefusedError
-from practice_lms.scene import DOCUMENT_TARGETS
 from practice_lms.tools import get_tool
 from practice_lms.visitors import become, find_visitor, leave, set_cookies
 
@@ -26,21 +24,6 @@ STATIC = Path(__file__).parent / "static"
 STATIC_TYPES = {".css": "text/css; charset=utf-8", ".js": "text/javascript; charset=utf-8", ".svg": "image/svg+xml"}
 ROWS_PER_PAGE = 50
 PEOPLE_SHOWN = 60
-
-
-@dataclass(frozen=True)
-class Cell:
-    """One person's place in one column."""
-
-    item: LineItem
-    grade: Grade | None
-
-    @property
-    def percent(self) -> Decimal | None:
-        """The share of the points, of 100."""
-        if self.grade is None or self.grade.score is None:
-            return None
-        return (self.grade.score * 100 / self.item.score_maximum).quantize(Decimal("0.1"))
 
 
 @dataclass(frozen=True)
@@ -97,53 +80,6 @@ def show_courses(request: HttpRequest) -> HttpResponse:
 
 
 @require_GET
-def show_course(request: HttpRequest, course_id: str) -> HttpResponse:
-    """The activities of a course, each with the way in."""
-    with database().transaction() as db:
-        visitor = find_visitor(db, request)
-        if visitor.person is None:
-            return HttpResponseRedirect("/")
-        course, membership = _enter_course(db, course_id, visitor.person)
-        open_in = request.GET.get("in", visitor.open_in)
-        activities = []
-        for link in list_links(db, course.id):
-            item = find_line_item_of_link(db, link.id)
-            mine = list_grades(db, [item]) if item and membership.role == "learner" else []
-            grade = next((one for one in mine if one.person_id == visitor.person.id), None)
-            activities.append(
-                {"link": link, "tool": get_tool(db, link.tool_id), "cell": Cell(item, grade) if item else None}
-            )
-    context = {
-        "course": course,
-        "membership": membership,
-        "activities": activities,
-        "targets": DOCUMENT_TARGETS.items(),
-        "open_in": open_in if open_in in DOCUMENT_TARGETS else "window",
-        "at": "activities",
-    }
-    return render(request, "course.html", context)
-
-
-@require_GET
-def come_back(request: HttpRequest, course_id: str, link_id: str = "") -> HttpResponse:
-    """Where a tool sends people back to, perhaps with a message."""
-    with database().transaction() as db:
-        visitor = find_visitor(db, request)
-        link = get_link(db, link_id) if link_id else None
-        course = get_course(db, course_id)
-    context = {
-        "course": course,
-        "link": link,
-        "is_framed": request.GET.get("in") == "frame",
-        "message": request.GET.get("lti_msg", ""),
-        "error": request.GET.get("lti_errormsg", ""),
-        "is_tab": visitor.open_in == "tab",
-        "at": "activities",
-    }
-    return render(request, "return.html", context)
-
-
-@require_GET
 def show_gradebook(request: HttpRequest, course_id: str) -> HttpResponse:
     """Grades as they arrive: a teacher sees everybody's, an observer the named students', a student the own."""
     return _render_gradebook(request, course_id, "gradebook.html")
@@ -166,7 +102,7 @@ def show_history(request: HttpRequest, course_id: str, item_id: str, person_id: 
         visitor = find_visitor(db, request)
         if visitor.person is None:
             return HttpResponseRedirect("/")
-        course, membership = _enter_course(db, course_id, visitor.person)
+        course, membership = enter_course(db, course_id, visitor.person)
         item = find_line_item(db, item_id)
         if item is None or item.course_id != course.id:
             raise RefusedError("There is no such column.", 404)
@@ -175,13 +111,15 @@ def show_history(request: HttpRequest, course_id: str, item_id: str, person_id: 
         person = get_person(db, person_id)
         messages = list_messages(db, line_item_id=item.id, person_id=person_id)
         grade = next((one for one in list_grades(db, [item]) if one.person_id == person_id), None)
+        described = describe_course(db, course, membership)
+        reviews = _list_reviews(db, item, grade, person) if membership.is_staff else []
     context = {
-        "course": course,
-        "membership": membership,
+        **described,
         "item": item,
         "person": person,
         "messages": messages[::-1],
         "cell": Cell(item, grade),
+        "reviews": reviews,
         "at": "gradebook",
     }
     return render(request, "history.html", context)
@@ -205,15 +143,15 @@ def _render_gradebook(request: HttpRequest, course_id: str, template: str) -> Ht
         visitor = find_visitor(db, request)
         if visitor.person is None:
             return HttpResponseRedirect("/")
-        course, membership = _enter_course(db, course_id, visitor.person)
+        course, membership = enter_course(db, course_id, visitor.person)
         people = [one for one in _list_visible(db, course, membership) if query in f"{one.name} {one.email}".lower()]
         items = list_line_items(db, course.id)
         grades = {(grade.line_item_id, grade.person_id): grade for grade in list_grades(db, items)}
         newest = read_last_arrival(db)
+        described = describe_course(db, course, membership)
     shown = people[(number - 1) * ROWS_PER_PAGE : number * ROWS_PER_PAGE]
     context: dict[str, Any] = {
-        "course": course,
-        "membership": membership,
+        **described,
         "items": items,
         "newest": newest,
         "query": query,
@@ -226,12 +164,17 @@ def _render_gradebook(request: HttpRequest, course_id: str, template: str) -> Ht
     return render(request, template, context)
 
 
-def _enter_course(db: sqlite3.Connection, course_id: str, person: Person) -> tuple[Course, Membership]:
-    course = get_course(db, course_id)
-    membership = find_membership(db, course.id, person.id)
-    if membership is None:
-        raise RefusedError(f"{person.name} is not in this course. Choose somebody who is.", 403)
-    return course, membership
+def _list_reviews(db: sqlite3.Connection, item: LineItem, grade: Grade | None, person: Person) -> list[dict[str, str]]:
+    """The ways into this person's work at the tool."""
+    if item.link_id is None:
+        return []
+    address = f"/courses/{item.course_id}/links/{item.link_id}/open"
+    reviews = []
+    if grade is not None and grade.submission_url:
+        reviews.append({"title": "Open in SpeedGrader", "address": f"{address}?from=speedgrader&of={person.id}"})
+    if get_tool(db, item.tool_id).version == "1.3" and "submissionReview" in item.extra:
+        reviews.append({"title": "Review at the tool", "address": f"{address}?from=review&of={person.id}"})
+    return reviews
 
 
 def _list_visible(db: sqlite3.Connection, course: Course, membership: Membership) -> list[Person]:

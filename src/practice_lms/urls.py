@@ -2,19 +2,32 @@
 
 from django.urls import URLPattern, path
 
-from practice_lms import admin, api, api_launches, api_rooms, launches, pages, selection_pages, services
+from practice_lms import (
+    admin,
+    admin_profiles,
+    api,
+    api_launches,
+    api_rooms,
+    course_pages,
+    launches,
+    pages,
+    selection_pages,
+    services,
+)
 
 urlpatterns: list[URLPattern] = [
     path("", pages.choose_person),
     path("be", pages.be_person),
     path("leave", pages.be_nobody),
     path("courses", pages.show_courses),
-    path("courses/<str:course_id>", pages.show_course),
+    path("courses/<str:course_id>", course_pages.show_course),
     path("courses/<str:course_id>/links/<str:link_id>/open", launches.open_link),
-    path("courses/<str:course_id>/links/<str:link_id>/return", pages.come_back),
-    path("courses/<str:course_id>/return", pages.come_back),
+    path("courses/<str:course_id>/links/<str:link_id>/return", course_pages.come_back),
+    path("courses/<str:course_id>/return", course_pages.come_back),
     path("courses/<str:course_id>/tools/<str:tool_id>/open", launches.open_navigation),
     path("tools/<str:tool_id>/open", launches.open_from_account),
+    path("courses/<str:course_id>/build", course_pages.build_course),
+    path("courses/<str:course_id>/pages/<str:page_id>", course_pages.show_page),
     path("courses/<str:course_id>/selections", selection_pages.add_from_tool),
     path("courses/<str:course_id>/selections/<str:selection_id>", selection_pages.show_selection),
     path("lti/selections/<str:selection_id>/links", selection_pages.take_links),
@@ -25,6 +38,7 @@ urlpatterns: list[URLPattern] = [
     path("courses/<str:course_id>/gradebook/<str:item_id>/<str:person_id>", pages.show_history),
     path("admin/tools", admin.show_tools),
     path("admin/courses", admin.show_rooms),
+    path("admin/profiles", admin_profiles.show_profiles),
     path("admin/faults", admin.show_faults),
     path("admin/messages", admin.show_messages),
     path("static/<str:name>", pages.serve_static),

@@ -146,7 +146,7 @@ def test_sis_id_of_a_copy(lms: PracticeLms, course: str, profile: str, given: st
 
 
 def test_tool_of_a_course_is_cloned_with_its_secret(lms: PracticeLms, course: str, student: str) -> None:
-    """The copy has its own LTI 1.1 tool with the same key, whose custom fields are changed without touching the first."""
+    """The copy has its own LTI 1.1 tool with the same key, whose custom fields change alone."""
     target = {"course_target_id": "MASTER", "parent_course_id": "MASTER"}
     tool = Tool11(lms, course=course, custom=target)
     link = tool.place_link(course)
