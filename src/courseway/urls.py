@@ -5,9 +5,12 @@ from __future__ import annotations
 from django.urls import include, path
 
 from courseway.courses.urls import urlpatterns as courses_urls
+from courseway.grades.enroll_only import count_grades
 from courseway.grades.org_home import show_organization
+from courseway.learning.owing import owe_newest
 from courseway.learning.scoring import release_completed
 from courseway.learning.views import home
+from courseway.lms.course_lti_views import GradesOfCourses
 from courseway.lms.course_urls import list_course_urls
 from courseway.lms.course_views import list_courses, show_overview
 from courseway.orgs.urls import urlpatterns as orgs_urls
@@ -34,7 +37,7 @@ urlpatterns = [
             )
         ),
     ),
-    path("courses/", include(list_course_urls(release_completed))),
+    path("courses/", include(list_course_urls(GradesOfCourses(release_completed, owe_newest, count_grades)))),
     path("courses/", include("courseway.learning.course_urls")),
     path("learn/", include("courseway.learning.urls")),
 ]

@@ -112,6 +112,21 @@ def list_courses_to_teach(request: HttpRequest) -> QuerySet[Course]:
     return Course.objects.filter(owned | taught).distinct()
 
 
+def list_courses_to_edit(request: HttpRequest) -> QuerySet[Course]:
+    """The courses that the visitor may edit: an owner's, and those taught as a whole; of a launch, its own at most."""
+    visitor = visitor_of(request)
+    if visitor.launch is not None:
+        is_editor = visitor.launch.role == Role.TEACHER and visitor.launch.covers_whole_course
+        return Course.objects.filter(pk=visitor.launch.course_id) if is_editor else Course.objects.none()
+    if visitor.account is None:
+        return Course.objects.none()
+    owned = Member.objects.filter(account=visitor.account, role=Member.Role.OWNER).values("organization")
+    taught = Enrollment.objects.filter(
+        person__account=visitor.account, role=Role.TEACHER, active=True, covers_whole_course=True
+    ).values("course")
+    return Course.objects.filter(Q(organization__in=owned) | Q(pk__in=taught))
+
+
 def list_organizations_to_teach(request: HttpRequest) -> QuerySet[Organization]:
     """The organizations in which the signed-in account may make courses."""
     account = visitor_of(request).account

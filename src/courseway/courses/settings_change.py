@@ -74,6 +74,21 @@ def set_course_settings(course: Course, changes: Mapping[str, Any]) -> frozenset
     Values may be texts ("true", "1000") or already of their kind. Whoever switches `release_grades_automatically` on
     also releases what is completed: that is the work of the caller, who stands above this room.
     """
+    with transaction.atomic():
+        current = Course.objects.select_for_update().get(pk=course.pk)
+        wished = check_course_settings(current, changes)
+        changed = frozenset(name for name, value in wished.items() if getattr(current, name) != value)
+        for name in changed:
+            setattr(current, name, wished[name])
+        if changed:
+            current.save(update_fields=sorted(changed))
+    for name in SETTINGS:
+        setattr(course, name, getattr(current, name))
+    return changed
+
+
+def check_course_settings(course: Course, changes: Mapping[str, Any]) -> dict[str, Any]:
+    """All settings as they would be with the changes. Saves nothing; raises CourseSettingsError as saving would."""
     problems: list[SettingProblem] = []
     values: dict[str, Any] = {}
     for name, given in changes.items():
@@ -81,21 +96,12 @@ def set_course_settings(course: Course, changes: Mapping[str, Any]) -> frozenset
             values[name] = _clean(name, given)
         except ValueError as error:
             problems.append(SettingProblem(name, str(error)))
-    with transaction.atomic():
-        current = Course.objects.select_for_update().get(pk=course.pk)
-        wished = {**read_settings(current), **values}
-        if wished["course_copy"] and not wished["constant_urls"]:
-            problems.append(SettingProblem("course_copy", explain_copy_needs_constant_urls()))
-        if problems:
-            raise CourseSettingsError(problems)
-        changed = frozenset(name for name, value in values.items() if getattr(current, name) != value)
-        for name in changed:
-            setattr(current, name, values[name])
-        if changed:
-            current.save(update_fields=sorted(changed))
-    for name in SETTINGS:
-        setattr(course, name, getattr(current, name))
-    return changed
+    wished = {**read_settings(course), **values}
+    if wished["course_copy"] and not wished["constant_urls"]:
+        problems.append(SettingProblem("course_copy", explain_copy_needs_constant_urls()))
+    if problems:
+        raise CourseSettingsError(problems)
+    return wished
 
 
 def explain_copy_needs_constant_urls() -> str:

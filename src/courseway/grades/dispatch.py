@@ -22,6 +22,7 @@ from django.utils import timezone
 
 from courseway import outbound
 from courseway.grades.delivery import Job, Taken, deliver
+from courseway.grades.enroll_only import without_enroll_only
 from courseway.grades.exchange import Ask, PostponedError, Release, Steps, Turn
 from courseway.grades.models import Delivery
 from courseway.grades.results import QUIET_SECONDS, Outcome, outcome_of_error, outcome_of_success, store_outcomes
@@ -142,7 +143,7 @@ class Dispatcher:
     def _claim(self) -> int:
         now = self.clock()
         full = [platform for platform, lane in self._lanes.items() if lane.is_full]
-        due = Delivery.objects.select_related(
+        due = without_enroll_only(Delivery.objects.all()).select_related(
             "platform__consumer_key", "platform__registration", "resource_link__context", "assignment"
         )
         if full:

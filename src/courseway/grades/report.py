@@ -14,6 +14,7 @@ from django.utils import timezone
 
 from courseway.courses.models import Assignment
 from courseway.grades.dispatch import Dispatcher, Limits, deliver_what_is_due
+from courseway.grades.enroll_only import without_enroll_only
 from courseway.grades.models import Delivery
 from courseway.orgs.models import Organization, Person
 
@@ -129,4 +130,4 @@ def _is_anything_left(*, includes_stuck: bool) -> bool:
     left = Q(state=Delivery.State.WAITING)
     if includes_stuck:
         left |= Q(next_try_at__isnull=False)
-    return Delivery.objects.filter(left).exists()
+    return without_enroll_only(Delivery.objects.filter(left)).exists()

@@ -25,9 +25,15 @@ def constant_url(assignment: Assignment) -> str:
     return absolute(f"/lti/c/{assignment.content_id}")
 
 
+def integration_url(assignment: Assignment, course: Course) -> str:
+    """The address to place in an LMS, as the course is set. The other one keeps working."""
+    return constant_url(assignment) if course.constant_urls else assignment_url(assignment)
+
+
 def custom_parameters(course: Course) -> dict[str, str]:
-    """What the LMS has to send with a constant URL, so that the course is found."""
-    return {"course_target_id": course.public_id}
+    """What the LMS has to send with a constant URL, so that the course is found, or copied where it may be."""
+    own = {"course_target_id": course.public_id}
+    return {**own, "parent_course_id": course.public_id} if course.course_copy else own
 
 
 def enroll_url(course: Course) -> str:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from django.db.models import Count, IntegerField, OuterRef, Q, QuerySet, Subquery
 from django.db.models.functions import Coalesce
-from django.utils.translation import gettext as _
 
 from courseway.courses.models import Assignment, Course, Enrollment, Role
-from courseway.lms.models import CourseContext, Launch, ResourceLink
+from courseway.lms.models import Context, CourseContext, Launch, ResourceLink
+from courseway.lms.resolve import COPY
+from courseway.lms.rule_words import CERTAIN_RULES
+from courseway.orgs.models import Person
 
 
 def list_with_activity(courses: QuerySet[Course]) -> QuerySet[Course]:
@@ -27,19 +31,14 @@ def list_with_activity(courses: QuerySet[Course]) -> QuerySet[Course]:
 
 def list_connections(course: Course) -> QuerySet[CourseContext]:
     """The LMS courses through which the course was opened, newest launch first, with their links and line items."""
-    launches = Launch.objects.filter(
-        context=OuterRef("context"), course=OuterRef("course"), outcome=Launch.Outcome.OK
-    ).order_by("-pk")
     links = (
         ResourceLink.objects.filter(context=OuterRef("context"), assignment__course=OuterRef("course"))
         .order_by()
         .values("context")
     )
     return (
-        CourseContext.objects.filter(course=course)
-        .select_related("context__deployment__platform")
+        with_last_launch(CourseContext.objects.filter(course=course))
         .annotate(
-            launched_at=Subquery(launches.values("at")[:1]),
             link_count=Coalesce(Subquery(links.annotate(n=Count("pk")).values("n"), output_field=IntegerField()), 0),
             line_item_count=Coalesce(
                 Subquery(
@@ -52,14 +51,54 @@ def list_connections(course: Course) -> QuerySet[CourseContext]:
     )
 
 
-def say_rule(rule: str) -> str:
-    """How a launch found its course, in a teacher's words."""
-    words = {
-        "assignment_address": _("by the LTI integration URL of an assignment"),
-        "assignment_parameter": _("by the parameter assignment_id of the link"),
-        "known_link": _("by a link that was known already"),
-    }
-    return words.get(rule) or rule.replace("_", " ")
+def with_last_launch(connections: QuerySet[CourseContext]) -> QuerySet[CourseContext]:
+    """With `launched_at` and all that is shown of an LMS course."""
+    launches = Launch.objects.filter(
+        context=OuterRef("context"), course=OuterRef("course"), outcome=Launch.Outcome.OK
+    ).order_by("-pk")
+    return connections.select_related("course", "context__deployment__platform").annotate(
+        launched_at=Subquery(launches.values("at")[:1])
+    )
+
+
+def needs_review(connection: CourseContext) -> bool:
+    """True for what was matched by what the LMS sends, and nobody looked at yet."""
+    return connection.accepted_at is None and connection.rule not in CERTAIN_RULES
+
+
+def list_to_review(connections: QuerySet[CourseContext]) -> QuerySet[CourseContext]:
+    return connections.filter(accepted_at=None).exclude(rule__in=CERTAIN_RULES)
+
+
+def count_to_review(course: Course) -> int:
+    return list_to_review(CourseContext.objects.filter(course=course)).count()
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where a copied course comes from; `context` is the LMS course whose launch made it, if one did."""
+
+    parent: Course
+    context: Context | None
+
+
+def describe_origin(course: Course) -> Origin | None:
+    """The parent and the launch that made this course; None for a course that is no copy."""
+    if course.parent is None:
+        return None
+    made = CourseContext.objects.filter(course=course, rule=COPY).select_related("context__deployment__platform")
+    connection = made.order_by("pk").first()
+    return Origin(course.parent, connection.context if connection else None)
+
+
+def find_lms_url(course: Course, person: Person | None) -> str:
+    """The address of the LMS course from which this person comes to the course, else the course's own (D2)."""
+    if person is None:
+        return course.lms_url
+    connections = CourseContext.objects.filter(
+        course=course, context__memberships__person=person, context__memberships__active=True
+    ).exclude(lms_url="")
+    return connections.order_by("-pk").values_list("lms_url", flat=True).first() or course.lms_url
 
 
 def _count(rows: QuerySet[CourseContext] | QuerySet[Assignment] | QuerySet[Enrollment]) -> Coalesce:

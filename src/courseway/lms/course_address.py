@@ -19,7 +19,7 @@ _PATHS: Final = (
     # Canvas: /courses/12/external_content/success/…, /courses/12/assignments. The practice LMS has the same form.
     (re.compile(rf"^(?P<base>.*?)/courses/(?P<id>{_ID})(?:/|$)"), "{base}/courses/{id}"),
     # Schoology: /course/123/materials
-    (re.compile(rf"^(?P<base>.*?)/course/(?P<id>\d{{1,20}})(?:/|$)"), "{base}/course/{id}/materials"),
+    (re.compile(r"^(?P<base>.*?)/course/(?P<id>\d{1,20})(?:/|$)"), "{base}/course/{id}/materials"),
     # Brightspace: /d2l/le/content/6606/…, /d2l/le/lessons/6606, /d2l/home/6606
     (re.compile(r"^(?P<base>.*?)/d2l/(?:le/(?:content|lessons)|home)/(?P<id>\d{1,20})(?:/|$)"), "{base}/d2l/home/{id}"),
     # Sakai: /portal/site/<site>

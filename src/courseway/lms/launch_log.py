@@ -27,12 +27,6 @@ _STEPS: Final[dict[str, tuple[str | Promise, tuple[str, ...]]]] = {
     "arrive": (_("Person, course and link recorded"), ("1.1", "1.3")),
 }
 
-RULE_WORDS: Final[dict[str, str | Promise]] = {
-    "assignment_address": _("The link's address names the assignment"),
-    "assignment_parameter": _("The custom parameter assignment_id names the assignment"),
-    "known_link": _("This link opened the assignment before"),
-}
-
 
 @dataclass(frozen=True, slots=True)
 class Step:

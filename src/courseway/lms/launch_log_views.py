@@ -7,9 +7,10 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
-from courseway.lms.launch_log import RULE_WORDS, hint_of, list_launches, list_steps
+from courseway.lms.launch_log import hint_of, list_launches, list_steps
 from courseway.lms.models import Launch
 from courseway.lms.org_access import get_launch_to_inspect
+from courseway.lms.rule_words import say_rule
 from courseway.orgs.access import get_organization_to_own, sign_in_required
 
 PER_PAGE = 50
@@ -40,7 +41,7 @@ def show_launch(request: HttpRequest, slug: str, reference: str) -> HttpResponse
         "organization": organization,
         "launch": launch,
         "hint": hint_of(launch.code),
-        "rule": RULE_WORDS.get(launch.rule, launch.rule),
+        "rule": say_rule(launch.rule),
         "steps": list_steps(launch),
     }
     return render(request, "lms/launch.html", words)
