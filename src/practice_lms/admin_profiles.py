@@ -9,6 +9,7 @@ from practice_lms.courses import list_courses
 from practice_lms.database import database
 from practice_lms.profiles import (
     PROFILES_BY_NAME,
+    Profile,
     check_profile,
     list_profiles,
     read_installation_profile,
@@ -16,7 +17,7 @@ from practice_lms.profiles import (
     switch_quirks,
     use_profile,
 )
-from practice_lms.quirks import QUIRKS
+from practice_lms.quirks import AREAS, QUIRKS
 from practice_lms.refusals import RefusedError
 from practice_lms.tools import list_tools
 
@@ -33,11 +34,7 @@ def show_profiles(request: HttpRequest) -> HttpResponse:
             "profiles": list(profiles.values()),
             "used": used,
             "shown": profiles[shown],
-            "quirks": [
-                {"quirk": quirk, "is_on": profiles[shown].has(quirk.number), "is_usual": shown in quirk.on_in}
-                for quirk in QUIRKS
-                if shown in quirk.offered_in
-            ],
+            "areas": _list_areas(profiles[shown]),
             "courses": list_courses(db),
             "tools": list_tools(db),
             "at": "profiles",
@@ -45,6 +42,16 @@ def show_profiles(request: HttpRequest) -> HttpResponse:
     return answer_admin(
         request, "admin_profiles.html", context, {"use": _use_profile, "switch": _switch_quirks, "reset": _reset}
     )
+
+
+def _list_areas(profile: Profile) -> list[tuple[str, list[dict[str, object]]]]:
+    """The quirks that a profile has, by what they touch."""
+    areas: dict[str, list[dict[str, object]]] = {area: [] for area in AREAS}
+    for quirk in QUIRKS:
+        if profile.name in quirk.offered_in:
+            is_usual = profile.name in quirk.on_in
+            areas[quirk.area].append({"quirk": quirk, "is_on": profile.has(quirk.number), "is_usual": is_usual})
+    return [(area, quirks) for area, quirks in areas.items() if quirks]
 
 
 def _use_profile(db: Connection, form: Form) -> str:

@@ -30,7 +30,7 @@ def _offered(area: str, number: str, profiles: tuple[str, ...], sentence: str) -
     return Quirk(number, sentence, profiles, (), area)
 
 
-LAUNCH, COPY, LINKING, GRADING, PEOPLE = "Launches", "Course copy", "Deep linking", "Grades", "People"
+LAUNCH, COPY, LINKING, GRADING, PEOPLE = AREAS = ("Launches", "Course copy", "Deep linking", "Grades", "People")
 
 QUIRKS = (
     _always(GRADING, "C1", "canvas", "SpeedGrader opens a submission with the course's id as resource link id."),

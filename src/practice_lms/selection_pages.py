@@ -37,7 +37,8 @@ def add_from_tool(request: HttpRequest, course_id: str) -> HttpResponse:
         if visitor.person is None:
             return HttpResponseRedirect("/")
         values = {name: value for name, value in request.POST.items() if value}
-        tool_id = str(values.pop("tool", ""))
+        placement, _, tool_id = str(values.pop("pick", "")).partition(":")
+        values["placement"] = placement
         begun = begin_selection(
             db, course_id=course_id, person_id=visitor.person.id, tool_id=tool_id, values=values, now=now
         )
