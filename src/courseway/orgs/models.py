@@ -127,3 +127,24 @@ class Invitation(models.Model):
 
     def __str__(self) -> str:
         return f"{self.email} · {self.role}"
+
+
+class EmailCode(models.Model):
+    """A code sent to an address (`email_codes`). Only its keyed hash is kept."""
+
+    purpose = models.CharField(max_length=30)
+    subject = models.CharField(max_length=100)
+    email = models.EmailField()
+    code_hash = models.CharField(max_length=64)
+    tries = models.PositiveIntegerField(default=0)
+    sent_at = models.DateTimeField()
+    expires_at = models.DateTimeField()
+
+    class Meta:
+        indexes = [
+            models.Index(fields=["purpose", "subject"], name="code_by_subject"),
+            models.Index(fields=["email", "sent_at"], name="code_by_address"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.purpose} · {self.email}"
