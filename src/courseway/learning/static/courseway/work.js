@@ -152,6 +152,7 @@
       if (!event.target.name || !event.target.name.startsWith("q-")) return;
       changed.add(event.target.name);
       remember();
+      say(form.dataset.saving);
       clearTimeout(timer);
       timer = setTimeout(save, event.type === "change" ? 0 : SAVE_AFTER);
     }
