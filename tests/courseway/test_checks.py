@@ -10,6 +10,12 @@ from pytest_django import Settings
 from courseway.checks import find_problems
 
 
+@pytest.fixture(autouse=True)
+def sqlite(settings: Settings) -> None:
+    """The same settings whichever database the tests run on."""
+    settings.USES_SQLITE = True
+
+
 def find(**environ: str) -> set[str]:
     return {str(problem.id).removeprefix("courseway.") for problem in find_problems(environ)} - {"I001"}
 
