@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import lzma
 import stat
+import struct
 import zipfile
 import zlib
 from pathlib import Path, PurePosixPath
-from typing import IO, Protocol
+from typing import IO, Final, Protocol
 
 from django.utils.translation import gettext as _
 
@@ -50,6 +52,20 @@ class FolderSource:
             raise SourceError(_("%(name)s cannot be read") % {"name": name}) from error
 
 
+# What a damaged or strange member raises while it is unpacked.
+_DAMAGES: Final = (
+    zipfile.BadZipFile,
+    zlib.error,
+    lzma.LZMAError,
+    struct.error,
+    EOFError,
+    OSError,
+    RuntimeError,
+    NotImplementedError,
+    ValueError,
+)
+
+
 class ZipSource:
     """A zip of the folder; course.yaml lies at its top or in its only folder. Sizes are limited as they unpack."""
 
@@ -74,7 +90,7 @@ class ZipSource:
                 return _read_at_most(file, name, limit)
         except KeyError as error:
             raise SourceError(_("%(name)s is not there") % {"name": name}) from error
-        except (zipfile.BadZipFile, zlib.error, OSError, RuntimeError, NotImplementedError, ValueError) as error:
+        except _DAMAGES as error:
             raise SourceError(_("%(name)s cannot be unpacked") % {"name": name}) from error
 
     def read_course_file(self, limit: int) -> bytes:

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 import courseway.courses
@@ -187,6 +187,7 @@ class TestZip:
 
     @settings(max_examples=60, deadline=None)
     @given(st.binary(max_size=300), st.integers(0, 200))
+    @example(b"\x00\x02", 28)  # a length beyond the end
     def test_damaged_archives(self, noise: bytes, at: int) -> None:
         """Whatever bytes come, only our own two errors come out."""
         whole = make_zip({"course.yaml": EXAMPLE}).getvalue()
