@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import csv
 import io
+import itertools
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Final
 
-from django.http import HttpResponse
+from django.http import StreamingHttpResponse
 from django.utils.functional import Promise
 
 # Beginnings that spreadsheets take for a formula (OWASP, "CSV injection"), the wide forms of the signs among them,
@@ -28,11 +29,17 @@ def write_csv(heads: Sequence[str | Promise], rows: Iterable[Sequence[Cell]]) ->
     A text that a spreadsheet would compute gets an apostrophe in front, which spreadsheets take for 'this is text'.
     Numbers stay numbers, times are in UTC.
     """
+    return "".join(_write_lines(heads, rows))
+
+
+def _write_lines(heads: Sequence[str | Promise], rows: Iterable[Sequence[Cell]]) -> Iterator[str]:
     table = io.StringIO()
     writer = csv.writer(table, lineterminator="\r\n")
-    writer.writerow([write_cell(head) for head in heads])
-    writer.writerows([write_cell(cell) for cell in row] for row in rows)
-    return table.getvalue()
+    for row in itertools.chain((heads,), rows):
+        writer.writerow([write_cell(cell) for cell in row])
+        yield table.getvalue()
+        table.seek(0)
+        table.truncate()
 
 
 def write_cell(value: Cell) -> str:
@@ -50,10 +57,11 @@ def write_cell(value: Cell) -> str:
     return f"'{text}" if _FORMULA.match(text) else text
 
 
-def csv_download(name: str, heads: Sequence[str | Promise], rows: Iterable[Sequence[Cell]]) -> HttpResponse:
-    """The table as a file `<name>.csv`. Its mark at the start makes Excel read it as UTF-8."""
-    response = HttpResponse(
-        (_BYTE_ORDER_MARK + write_csv(heads, rows)).encode("utf-8", "replace"), content_type="text/csv; charset=utf-8"
+def csv_download(name: str, heads: Sequence[str | Promise], rows: Iterable[Sequence[Cell]]) -> StreamingHttpResponse:
+    """The table as a file `<name>.csv`, written while it is read. The mark at its start makes Excel read UTF-8."""
+    lines = itertools.chain((_BYTE_ORDER_MARK,), _write_lines(heads, rows))
+    response = StreamingHttpResponse(
+        (line.encode("utf-8", "replace") for line in lines), content_type="text/csv; charset=utf-8"
     )
     response["Content-Disposition"] = f'attachment; filename="{name}.csv"'
     response["X-Content-Type-Options"] = "nosniff"

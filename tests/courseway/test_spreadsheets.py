@@ -63,7 +63,7 @@ def test_any_table_is_read_as_it_was_written(rows: list[list[str]]) -> None:
 def test_the_download() -> None:
     """It is a file with a name, which is neither sniffed nor kept, and which Excel reads as UTF-8."""
     response = csv_download("launches-acme", ["Näme"], [["Ünï"]])
-    assert response.content == "\ufeffNäme\r\nÜnï\r\n".encode()
+    assert response.getvalue() == "\ufeffNäme\r\nÜnï\r\n".encode()
     assert response["Content-Disposition"] == 'attachment; filename="launches-acme.csv"'
     assert response["Content-Type"] == "text/csv; charset=utf-8"
     assert (response["X-Content-Type-Options"], response["Cache-Control"]) == ("nosniff", "no-store")

@@ -132,7 +132,18 @@ def _add_course_commands(tree: _CommandTree) -> None:
 
     export = tree.add("course export", "write a course to a file or folder", has_document=True)
     export.add_argument("course", metavar="ID")
-    export.add_argument("--format", required=True, choices=("cartridge", "thin-cartridge", "urls-csv", "folder"))
+    export.add_argument(
+        "--format",
+        required=True,
+        choices=("cartridge", "thin-cartridge", "cartridge-1.1", "urls-csv", "folder"),
+        help="Common Cartridge 1.3, thin or 1.1 (for Moodle); a table of URLs; the course as text",
+    )
+    export.add_argument(
+        "--links",
+        choices=("1.0", "1.3"),
+        default="1.0",
+        help="format of a cartridge's links (1.0, which LTI 1.3 tools use too)",
+    )
     export.add_argument("-o", "--output", required=True, type=Path, metavar="PATH")
 
 

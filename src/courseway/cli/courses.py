@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from argparse import Namespace
+from pathlib import Path
 from typing import Any
 
 from django.utils import timezone
@@ -15,8 +16,12 @@ from courseway.courses.models import Course
 from courseway.courses.settings_change import CourseSettingsError, set_course_settings
 from courseway.courses.teachers import TeacherError
 from courseway.courses.text_format import CourseFormatError
+from courseway.learning.owing import owe_newest
 from courseway.learning.scoring import release_completed
+from courseway.lms.assignment_urls import HEADS, list_url_rows
+from courseway.lms.cartridges import CartridgeChoiceError, export_cartridge
 from courseway.lms.course_json import course_as_json, imported_course_as_json
+from courseway.spreadsheets import write_csv
 
 
 def import_one(wish: Namespace) -> Answer:
@@ -43,6 +48,8 @@ def change_settings(wish: Namespace) -> Answer:
         changed = set_course_settings(course, dict(wish.settings))
     except CourseSettingsError as error:
         raise RefusedError(str(error)) from None
+    if "enroll_only" in changed and not course.enroll_only:
+        owe_newest(course, now=timezone.now())
     if "release_grades_automatically" in changed and course.release_grades_automatically:
         release_completed(course, now=timezone.now())
     return _describe(course)
@@ -52,17 +59,41 @@ def show(wish: Namespace) -> Answer:
     return _describe(get_course(wish.course))
 
 
+CARTRIDGES = {"cartridge": "1.3", "thin-cartridge": "thin", "cartridge-1.1": "1.1"}
+
+
 def export(wish: Namespace) -> Answer:
     course = get_course(wish.course)
-    if wish.format != "folder":
-        raise RefusedError(f"This version cannot write the format {wish.format} yet. It writes: folder.")
-    if wish.output.exists() and not wish.output.is_dir():
-        raise RefusedError(f"{wish.output} is a file. Give a folder, which is made when it is not there.")
+    if wish.format == "folder":
+        return _export_folder(course, wish.output)
+    if wish.format == "urls-csv":
+        rows = list_url_rows(course)
+        return _write_file(wish.output, write_csv(HEADS, rows).encode(), len(rows), "assignments")
     try:
-        count = export_course_to_folder(course, wish.output)
+        cartridge = export_cartridge(course, profile=CARTRIDGES[wish.format], link_format=wish.links)
+    except CartridgeChoiceError as error:
+        raise RefusedError(str(error)) from None
+    return _write_file(wish.output, cartridge.content, cartridge.link_count, "links")
+
+
+def _export_folder(course: Course, output: Path) -> Answer:
+    if output.exists() and not output.is_dir():
+        raise RefusedError(f"{output} is a file. Give a folder, which is made when it is not there.")
+    try:
+        count = export_course_to_folder(course, output)
     except OSError as error:
-        raise RefusedError(f"{error.filename or wish.output} cannot be written: {error.strerror}.") from None
-    return Answer({"path": str(wish.output), "items": count}, f"{count} files in {wish.output}")
+        raise RefusedError(f"{error.filename or output} cannot be written: {error.strerror}.") from None
+    return Answer({"path": str(output), "items": count}, f"{count} files in {output}")
+
+
+def _write_file(output: Path, content: bytes, count: int, what: str) -> Answer:
+    if output.is_dir():
+        raise RefusedError(f"{output} is a folder. Give the name of a file, which is written anew.")
+    try:
+        output.write_bytes(content)
+    except OSError as error:
+        raise RefusedError(f"{output} cannot be written: {error.strerror}.") from None
+    return Answer({"path": str(output), "items": count}, f"{count} {what} in {output}")
 
 
 def get_course(public_id: str) -> Course:

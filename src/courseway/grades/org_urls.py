@@ -10,6 +10,7 @@ app_name = "grades_org"
 
 urlpatterns = [
     path("<slug:slug>/grades", org_views.show_deliveries, name="deliveries"),
+    path("<slug:slug>/grades.csv", org_views.download_deliveries, name="deliveries_csv"),
     path("<slug:slug>/grades/send", org_views.send_again, name="send_again"),
     path("<slug:slug>/grades/<int:pk>", org_views.show_delivery, name="delivery"),
     path("<slug:slug>/grades/<int:pk>/column", org_views.make_column, name="make_column"),

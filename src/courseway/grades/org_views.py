@@ -8,7 +8,7 @@ from django.contrib import messages
 from django.core.paginator import Paginator
 from django.db import transaction
 from django.db.models import Count, Max, Q, QuerySet
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, QueryDict
+from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponseRedirect, QueryDict
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils import timezone
@@ -17,6 +17,7 @@ from django.utils.translation import ngettext
 from django.views.decorators.http import require_POST, require_safe
 
 from courseway.grades.access import get_delivery_to_own, list_deliveries_to_own
+from courseway.grades.delivery_csv import DELIVERY_HEADS, list_delivery_rows
 from courseway.grades.lineitems import allow_new_lineitem
 from courseway.grades.models import Delivery
 from courseway.grades.outbox import resend
@@ -24,6 +25,7 @@ from courseway.grades.reasons import Reason, explain
 from courseway.lms.models import Platform
 from courseway.orgs.access import sign_in_required
 from courseway.orgs.models import Organization
+from courseway.spreadsheets import csv_download
 
 PER_PAGE = 50
 TRIES_SHOWN = 100
@@ -113,6 +115,15 @@ def show_deliveries(request: HttpRequest, slug: str) -> HttpResponse:
         "page_obj": page,
     }
     return render(request, "grades/deliveries.html", words)
+
+
+@sign_in_required
+@require_safe
+def download_deliveries(request: HttpRequest, slug: str) -> HttpResponseBase:
+    """The deliveries that the page's filters find, as CSV."""
+    organization, deliveries = list_deliveries_to_own(request, slug)
+    found = Filters.read(request.GET).apply(deliveries)
+    return csv_download(f"grades-{organization.slug}", DELIVERY_HEADS, list_delivery_rows(found))
 
 
 @sign_in_required

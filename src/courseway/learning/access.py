@@ -19,6 +19,7 @@ from courseway.courses.models import Assignment, Course, Enrollment, Role
 from courseway.learning.models import Submission
 from courseway.learning.progress import starts_in_lms
 from courseway.lms.access import list_learners
+from courseway.lms.connections import find_lms_url
 from courseway.orgs.models import Person
 from courseway.orgs.visitor import visitor_of
 
@@ -44,6 +45,11 @@ class Work:
     @property
     def course(self) -> Course:
         return self.access.course
+
+    @property
+    def lms_url(self) -> str:
+        """Where this student starts new work; asks the database."""
+        return find_lms_url(self.course, self.person)
 
 
 def get_assignment_to_see(request: HttpRequest, public_id: str) -> tuple[CourseAccess, Assignment]:

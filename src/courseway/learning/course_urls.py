@@ -10,6 +10,7 @@ _RESULTS = "<slug:course_id>/assignments/<slug:assignment_id>/results/"
 
 urlpatterns = [
     path("<slug:course_id>/gradebook/", oversight_views.gradebook, name="gradebook"),
+    path("<slug:course_id>/gradebook.csv", oversight_views.download_gradebook, name="gradebook_csv"),
     path("<slug:course_id>/assignments/<slug:assignment_id>/preview/", oversight_views.preview, name="preview"),
     path(_RESULTS, oversight_views.results, name="results"),
     path(_RESULTS + "act/", grading_views.act_on_all, name="act_on_all"),

@@ -10,7 +10,7 @@ from typing import Any
 
 from django.core.paginator import Paginator
 from django.db.models import Prefetch
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
@@ -29,12 +29,14 @@ from courseway.learning.gradebook import (
     list_columns,
     list_modules,
 )
+from courseway.learning.gradebook_csv import list_gradebook_heads, list_gradebook_rows
 from courseway.learning.models import Submission
 from courseway.learning.progress import delivery_word, work_state
 from courseway.learning.scoring import has_attempt_left
 from courseway.learning.work_pages import build_pages, find_page
 from courseway.lms.access import list_learners
 from courseway.orgs.visitor import visitor_of
+from courseway.spreadsheets import csv_download
 
 TRIES_SHOWN = 20
 
@@ -64,6 +66,16 @@ def gradebook(request: HttpRequest, course_id: str) -> HttpResponse:
         "back_to": "gradebook",
     }
     return render(request, "learning/gradebook.html", context)
+
+
+@require_safe
+def download_gradebook(request: HttpRequest, course_id: str) -> HttpResponseBase:
+    """The whole gradebook that the page's filters find, as CSV."""
+    access = get_course_to_oversee(request, course_id)
+    assignments = list(list_columns(access.course, request.GET.get("module", "")))
+    learners = find_learners(list_learners(access, visitor_of(request)), assignments, **_asked(request))
+    heads, rows = list_gradebook_heads(assignments), list_gradebook_rows(learners, assignments)
+    return csv_download(f"gradebook-{access.course.public_id}", heads, rows)
 
 
 @require_safe

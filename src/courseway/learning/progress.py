@@ -11,6 +11,7 @@ from courseway.courses.models import Assignment, Course, Module
 from courseway.grades.models import Delivery
 from courseway.grades.states import delivery_states, worst_state
 from courseway.learning.models import Submission
+from courseway.lms.connections import list_own_lms_urls
 from courseway.orgs.models import Person
 
 WorkState = Literal["not_started", "in_progress", "completed", "graded"]
@@ -53,6 +54,7 @@ class CourseWork:
     course: Course
     modules: list[ModuleRows]
     starts_in_lms: bool
+    lms_url: str = ""  # where this student starts new work
     hidden: int = 0
 
     @property
@@ -85,7 +87,7 @@ def starts_in_lms(course: Course) -> bool:
 def list_course_work(
     courses: list[tuple[Course, Person]], *, launched_assignment: str = "", now: datetime
 ) -> list[CourseWork]:
-    """The work of one human in all these courses, in four statements however many there are."""
+    """The work of one human in all these courses, in five statements however many there are."""
     persons = {person.pk for _, person in courses}
     course_pks = [course.pk for course, _ in courses]
     assignments = list(
@@ -99,9 +101,11 @@ def list_course_work(
     }
     visible = {key for key, submission in submissions.items() if submission.is_grade_visible}
     deliveries = delivery_states({a for a, _ in visible}, {p for _, p in visible}) if visible else {}
+    own_lms_urls = list_own_lms_urls(persons, course_pks)
     result = []
     for course, person in courses:
-        work = CourseWork(course, [], starts_in_lms(course))
+        lms_url = own_lms_urls.get((course.pk, person.pk), course.lms_url)
+        work = CourseWork(course, [], starts_in_lms(course), lms_url)
         for assignment in assignments:
             if assignment.course_id != course.pk:
                 continue

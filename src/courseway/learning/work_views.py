@@ -188,7 +188,7 @@ def _show_result(request: HttpRequest, work: Work, submission: Submission, attem
         "is_open": is_open,
         "can_retry": not is_open and has_attempt_left(work.assignment, len(attempts)),
         "attempts_left": max(0, work.assignment.attempts - len(attempts)),
-        "back_url": (launch.return_url if launch else "") or work.course.lms_url,
+        "back_url": (launch.return_url if launch else "") or work.lms_url,
         **_delivery_context(work),
     }
     return render(request, "learning/result.html", context)

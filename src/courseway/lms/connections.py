@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from django.db.models import Count, IntegerField, OuterRef, Q, QuerySet, Subquery
@@ -91,14 +92,22 @@ def describe_origin(course: Course) -> Origin | None:
     return Origin(course.parent, connection.context if connection else None)
 
 
-def find_lms_url(course: Course, person: Person | None) -> str:
-    """The address of the LMS course from which this person comes to the course, else the course's own (D2)."""
-    if person is None:
-        return course.lms_url
+def list_own_lms_urls(persons: Iterable[int], courses: Iterable[int]) -> dict[tuple[int, int], str]:
+    """The address of the LMS course by which each person comes to each course, where it has one of its own (D2).
+
+    By (course, person), in one statement; everybody else is led to the course's `lms_url`.
+    """
     connections = CourseContext.objects.filter(
-        course=course, context__memberships__person=person, context__memberships__active=True
+        course__in=courses, context__memberships__person__in=persons, context__memberships__active=True
     ).exclude(lms_url="")
-    return connections.order_by("-pk").values_list("lms_url", flat=True).first() or course.lms_url
+    found = connections.order_by("pk").values_list("course", "context__memberships__person", "lms_url")
+    return {(course, person): url for course, person, url in found}
+
+
+def find_lms_url(course: Course, person: Person | None) -> str:
+    """Where this person starts new work of the course; empty if nobody said where."""
+    own = list_own_lms_urls([person.pk], [course.pk]) if person else {}
+    return next(iter(own.values()), course.lms_url)
 
 
 def _count(rows: QuerySet[CourseContext] | QuerySet[Assignment] | QuerySet[Enrollment]) -> Coalesce:

@@ -10,7 +10,7 @@ from typing import Any, Protocol
 from django.contrib import messages
 from django.core.paginator import Paginator
 from django.db import transaction
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils import timezone
@@ -123,7 +123,7 @@ def _save_settings(request: HttpRequest, form: CourseLtiForm, grades: GradesOfCo
 
 
 @require_safe
-def download_urls(request: HttpRequest, course_id: str) -> HttpResponse:
+def download_urls(request: HttpRequest, course_id: str) -> HttpResponseBase:
     """Assignment URLs: one line for each published assignment."""
     access = get_course_to_teach(request, course_id)
     return csv_download(f"assignment-urls-{access.course.public_id}", HEADS, list_url_rows(access.course))

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from django.core.paginator import Paginator
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
 from courseway.lms.launch_log import hint_of, list_launches, list_steps
+from courseway.lms.launch_log_csv import LAUNCH_HEADS, list_launch_rows
 from courseway.lms.models import Launch
 from courseway.lms.org_access import get_launch_to_inspect
 from courseway.lms.rule_words import say_rule
 from courseway.orgs.access import get_organization_to_own, sign_in_required
+from courseway.spreadsheets import csv_download
 
 PER_PAGE = 50
 
@@ -30,6 +32,16 @@ def show_launches(request: HttpRequest, slug: str) -> HttpResponse:
         "outcomes": Launch.Outcome.choices,
     }
     return render(request, "lms/launches.html", words)
+
+
+@sign_in_required
+@require_safe
+def download_launches(request: HttpRequest, slug: str) -> HttpResponseBase:
+    """The launches that the page's search finds, newest first, as CSV."""
+    organization = get_organization_to_own(request, slug)
+    text, outcome = request.GET.get("q", "").replace("\0", ""), request.GET.get("outcome", "")
+    launches = list_launches(organization, text=text, outcome=outcome)
+    return csv_download(f"launches-{organization.slug}", LAUNCH_HEADS, list_launch_rows(launches))
 
 
 @sign_in_required

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from courseway.lms import launch_log_views, org_connection_views, org_views, registration_views
+from courseway.lms import launch_log_views, lti_id_views, org_connection_views, org_views, registration_views
 
 app_name = "lms_org"
 
@@ -29,6 +29,8 @@ urlpatterns = [
     path("<slug:slug>/connections/accept", org_connection_views.accept_shown, name="accept_connections"),
     path("<slug:slug>/connections/parents", org_connection_views.replace, name="replace_parent"),
     path("<slug:slug>/connections/parents/<int:pk>/undo", org_connection_views.undo, name="undo_replacement"),
+    path("<slug:slug>/lti/lti-id", lti_id_views.choose_lti_id, name="lti_id"),
+    path("<slug:slug>/launches.csv", launch_log_views.download_launches, name="launches_csv"),
     path("<slug:slug>/launches", launch_log_views.show_launches, name="launches"),
     path("<slug:slug>/launches/<str:reference>", launch_log_views.show_launch, name="launch"),
 ]
