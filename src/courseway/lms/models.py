@@ -14,7 +14,7 @@ from django.utils.translation import gettext_lazy as _
 
 from courseway.courses.models import Assignment, Course, Role
 from courseway.orgs.ids import new_id
-from courseway.orgs.models import Organization, Person
+from courseway.orgs.models import Account, Organization, Person
 
 if TYPE_CHECKING:
     from django.db.models.fields.related_descriptors import RelatedManager
@@ -327,3 +327,24 @@ class Launch(models.Model):
 
     def __str__(self) -> str:
         return f"{self.reference} · {self.outcome}"
+
+
+class PendingSelection(models.Model):
+    """A verified message that waits for a teacher's choice, and what was picked so far. Used once, then emptied."""
+
+    reference = models.CharField(max_length=20, unique=True)  # of its Launch
+    platform = models.ForeignKey(Platform, on_delete=models.CASCADE, related_name="selections")
+    # What the message asked for (`resolve.Target`), and the message itself, encrypted: it holds names and capabilities.
+    target_kind = models.CharField(max_length=20)
+    target_id = models.CharField(max_length=40, blank=True)
+    launch_encrypted = models.TextField(blank=True)
+    chosen = models.JSONField(default=list)  # public ids of assignments
+    makes_columns = models.BooleanField(default=True)
+    opens_in_frame = models.BooleanField(default=False)
+    # Whose courses may be chosen from besides the LMS person's own, by a proof made in this selection.
+    account = models.ForeignKey(Account, on_delete=models.CASCADE, null=True, related_name="+")
+    expires_at = models.DateTimeField(db_index=True)
+    used_at = models.DateTimeField(null=True, blank=True)
+
+    def __str__(self) -> str:
+        return self.reference

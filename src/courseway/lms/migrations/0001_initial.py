@@ -2,6 +2,7 @@
 
 import django.db.models.deletion
 import django.utils.timezone
+from django.conf import settings
 from django.db import migrations, models
 
 import courseway.orgs.ids
@@ -281,5 +282,22 @@ class Migration(migrations.Migration):
         migrations.AddIndex(
             model_name='arrival',
             index=models.Index(fields=['resource_link', 'person'], name='arrival_at_link'),
+        ),
+        migrations.CreateModel(
+            name='PendingSelection',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('reference', models.CharField(max_length=20, unique=True)),
+                ('target_kind', models.CharField(max_length=20)),
+                ('target_id', models.CharField(blank=True, max_length=40)),
+                ('launch_encrypted', models.TextField(blank=True)),
+                ('chosen', models.JSONField(default=list)),
+                ('makes_columns', models.BooleanField(default=True)),
+                ('opens_in_frame', models.BooleanField(default=False)),
+                ('expires_at', models.DateTimeField(db_index=True)),
+                ('used_at', models.DateTimeField(blank=True, null=True)),
+                ('account', models.ForeignKey(null=True, on_delete=django.db.models.deletion.CASCADE, related_name='+', to=settings.AUTH_USER_MODEL)),
+                ('platform', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='selections', to='lms.platform')),
+            ],
         ),
     ]
