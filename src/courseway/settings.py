@@ -86,6 +86,7 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 INSTALLED_APPS = [
     "courseway.orgs",
+    "courseway.events",
     "courseway.courses",
     "courseway.lms",
     "courseway.grades",
