@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import csv
 import json
+import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
@@ -14,7 +16,7 @@ import pytest
 from django.test import Client
 
 from courseway.cli import main
-from courseway.courses.models import Course, Enrollment, Role
+from courseway.courses.models import Assignment, Course, Enrollment, Role
 from courseway.learning.models import Submission
 from courseway.lms.models import LmsIdentity
 from courseway.orgs.models import Account, Organization, Person
@@ -187,12 +189,55 @@ def test_a_course_goes_in_and_comes_out_again(run: Run, cast: Cast, course_file:
 
 
 @pytest.mark.django_db
-def test_exports_of_later_versions_are_refused(run: Run, cast: Cast, tmp_path: Path) -> None:
-    """A format that this version cannot write is refused with what it can, and nothing is written."""
+def test_a_course_is_exported_in_every_format(run: Run, cast: Cast, tmp_path: Path) -> None:
+    """Cartridges of each kind and the table of URLs are written with a link for each published assignment."""
+    Assignment.objects.filter(pk=cast.loops.pk).update(published=False)
+    export = ("course", "export", cast.course.public_id, "--json", "--format")
+    for form in ("cartridge", "thin-cartridge", "cartridge-1.1"):
+        target = tmp_path / f"{form}.imscc"
+        assert run(*export, form, "-o", str(target)).document == {"path": str(target), "items": 1}
+        with zipfile.ZipFile(target) as package:
+            links = [package.read(name).decode() for name in package.namelist() if name != "imsmanifest.xml"]
+        assert len(links) == 1
+        assert f"https://tool.example/lti/a/{cast.operators.public_id}" in links[0]
+    table = tmp_path / "urls.csv"
+    assert run(*export, "urls-csv", "-o", str(table)).document == {"path": str(table), "items": 1}
+    rows = list(csv.DictReader(table.open(newline="", encoding="utf-8")))
+    assert rows == [
+        {
+            "module": "Week 1",
+            "assignment": "Operators",
+            "id": cast.operators.public_id,
+            "URL": f"https://tool.example/lti/a/{cast.operators.public_id}",
+            "custom parameters": "",
+            "points": "10",
+        }
+    ]
+
+
+@pytest.mark.django_db
+def test_exports_that_cannot_be_are_refused(run: Run, cast: Cast, tmp_path: Path) -> None:
+    """A combination that no LMS reads, and a place that is none, are refused in a line and write nothing."""
+    export = ("course", "export", cast.course.public_id, "--format")
     target = tmp_path / "course.imscc"
-    reason = refuse(run("course", "export", cast.course.public_id, "--format", "cartridge", "-o", str(target)))
-    assert "folder" in reason
-    assert not target.exists()
+    assert "1.0" in refuse(run(*export, "cartridge-1.1", "--links", "1.3", "-o", str(target)))
+    assert "is a folder" in refuse(run(*export, "cartridge", "-o", str(tmp_path)))
+    assert "cannot be written" in refuse(run(*export, "urls-csv", "-o", str(tmp_path / "no" / "where.csv")))
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.django_db
+def test_every_setting_can_be_set(run: Run, cast: Cast) -> None:
+    """Each setting is switched by its name; course copy without constant URLs is refused, together they are not."""
+    course = cast.course.public_id
+    assert "constant_urls" in refuse(run("course", "set", course, "course_copy=true"))
+    switches = ("constant_urls", "course_copy", "hide_not_started", "filter_learners_for_mentors", "enroll_only")
+    switches += ("provide_feedback_link", "release_grades_automatically", "lti_enabled", "published")
+    settings = run("course", "set", course, *(f"{name}=true" for name in switches), "iframe_height=640", "--json")
+    assert all(settings.document["settings"][name] is True for name in switches)
+    assert settings.document["settings"]["iframe_height"] == 640
+    off = run("course", "set", course, *(f"{name}=off" for name in switches), "lms_url=", "--json")
+    assert not any(off.document["settings"][name] for name in (*switches, "lms_url"))
 
 
 @pytest.mark.django_db
