@@ -1,5 +1,6 @@
 """The JSON API: copies of courses, modules, pages, profiles. See `practice_lms.api` for the documents."""
 
+import time
 from dataclasses import asdict
 from typing import Any
 
@@ -9,6 +10,7 @@ from practice_lms.copying import copy_course
 from practice_lms.courses import get_course
 from practice_lms.database import database
 from practice_lms.endpoints import endpoint, need
+from practice_lms.gradability import list_mails
 from practice_lms.modules import add_module, list_modules, list_pages, save_page
 from practice_lms.profiles import (
     list_profiles,
@@ -19,6 +21,7 @@ from practice_lms.profiles import (
 )
 from practice_lms.quirks import QUIRKS
 from practice_lms.refusals import RefusedError
+from practice_lms.violations import allow_calls, forbid_calls, list_bans, list_violations
 
 
 @endpoint("POST")
@@ -90,3 +93,28 @@ def serve_profiles(request: HttpRequest, body: dict[str, Any]) -> Any:
             for profile in profiles
         ],
     }
+
+
+@endpoint("GET", "POST")
+def serve_violations(request: HttpRequest, body: dict[str, Any]) -> Any:
+    """Where no grade service may be called, and which calls came all the same."""
+    now = time.time()
+    with database().transaction() as db:
+        if request.method == "GET":
+            place = {f"{name}_id": request.GET.get(name, "") for name in ("course", "link")}
+            return list_violations(db, **place)
+        place = {f"{name}_id": str(body.get(name) or "") for name in ("course", "link")}
+        if not any(place.values()):
+            raise RefusedError("Name a course or a link.")
+        if body.get("forbid", True):
+            forbid_calls(db, **place, now=now)
+        else:
+            allow_calls(db, **place)
+        return list_bans(db)
+
+
+@endpoint("GET")
+def serve_mails(request: HttpRequest, body: dict[str, Any]) -> Any:
+    """The mails that students got about grades."""
+    with database().transaction() as db:
+        return list_mails(db, person_id=request.GET.get("person", ""))

@@ -9,7 +9,6 @@ from practice_lms.installation import Addresses
 from practice_lms.profiles import Profile
 from practice_lms.roles import list_roles_13
 from practice_lms.scene import LaunchScene
-from practice_lms.tools import SCOPE_ROSTER
 from practice_lms.variables import name_custom_13, show_history
 
 CLAIM = "https://purl.imsglobal.org/spec/lti/claim/"
@@ -154,7 +153,7 @@ def _build_endpoint(scene: LaunchScene) -> dict[str, Any] | None:
     if scene.course is None or (scene.item is None and not scene.profile.offers_line_items):
         return None
     endpoint: dict[str, Any] = {
-        "scope": [scope for scope in scene.tool.scopes if scope != SCOPE_ROSTER],
+        "scope": list(scene.tool.scopes),
         "lineitems": make_line_items_url(scene, scene.course.id),
     }
     if scene.item is not None and scene.tool.options.sends_line_item and not scene.profile.has("G41"):

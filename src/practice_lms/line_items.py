@@ -9,6 +9,7 @@ from typing import Any
 from practice_lms.claims import make_line_item_url
 from practice_lms.columns import LineItem, find_line_item, list_line_items, save_line_item
 from practice_lms.courses import find_course
+from practice_lms.gradability import refuse_unknown_members
 from practice_lms.installation import Addresses
 from practice_lms.links import find_link
 from practice_lms.profiles import Profile, choose_profile
@@ -100,6 +101,7 @@ def replace_line_item(db: sqlite3.Connection, tool: Tool, item: LineItem, docume
 def _read_document(db: sqlite3.Connection, tool: Tool, course_id: str, document: Any, item_id: str) -> LineItem:
     if not isinstance(document, dict):
         raise RefusedError("A line item must be a JSON object.")
+    refuse_unknown_members(find_course_profile(db, tool, course_id), document, (*KNOWN_MEMBERS, *KEPT_MEMBERS))
     label, maximum = document.get("label"), document.get("scoreMaximum")
     if not isinstance(label, str) or not label.strip():
         raise RefusedError("label must be text that is not blank.")

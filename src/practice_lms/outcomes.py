@@ -13,6 +13,8 @@ from typing import Any
 from lxml import etree
 
 from practice_lms.columns import LineItem, find_line_item_of_link
+from practice_lms.courses import get_course
+from practice_lms.gradability import check_gradable, send_mail
 from practice_lms.gradebook import (
     Grade,
     ScoreMessage,
@@ -26,12 +28,14 @@ from practice_lms.installation import need_setting
 from practice_lms.links import Link, find_link
 from practice_lms.lti11 import read_sourcedid
 from practice_lms.people import Person, find_membership
+from practice_lms.profiles import Profile, choose_profile
 from practice_lms.refusals import RefusedError
-from practice_lms.tools import Tool, list_clones
+from practice_lms.tools import Tool, get_tool, list_clones
 
 NAMESPACE = "http://www.imsglobal.org/services/ltiv1p1/xsd/imsoms_v1p0"
 MEDIA_TYPES = ("application/xml", "text/xml")
 OPERATIONS = ("replaceResult", "readResult", "deleteResult")
+BAD_DAY = "LTI outcome request failed"
 SCORE = re.compile(r"[0-9]+(\.[0-9]+)?|\.[0-9]+")
 
 
@@ -43,6 +47,10 @@ class OutcomeRequest:
     operation: str
     sourcedid: str
     score_text: str | None
+    total_text: str | None = None
+    """Points instead of a share, as a Canvas takes them too."""
+    launch_url: str = ""
+    """Where the tool shows this work, in a Canvas's words."""
 
 
 @dataclass(frozen=True)
@@ -62,6 +70,7 @@ class _Cell:
     link: Link
     item: LineItem
     person: Person
+    profile: Profile
 
 
 def parse_envelope(body: bytes) -> OutcomeRequest:
@@ -91,7 +100,9 @@ def parse_envelope(body: bytes) -> OutcomeRequest:
     if not sourcedid:
         raise RefusedError("The request lacks sourcedId.")
     score = _find_text(children[0], "resultRecord/result/resultScore/textString")
-    return OutcomeRequest(message_id, operation, sourcedid, score)
+    total = _find_text(children[0], "resultRecord/result/resultTotalScore/textString")
+    url = _find_text(children[0], "resultRecord/result/resultData/ltiLaunchUrl")
+    return OutcomeRequest(message_id, operation, sourcedid, score, total, url or "")
 
 
 def run_operation(db: sqlite3.Connection, tool: Tool, request: OutcomeRequest, *, now: float) -> OutcomeAnswer:
@@ -100,29 +111,44 @@ def run_operation(db: sqlite3.Connection, tool: Tool, request: OutcomeRequest, *
     share: Decimal | None = None
     try:
         cell = _find_cell(db, tool, request.sourcedid)
+        check_gradable(db, cell.profile, tool, cell.item, cell.person.id)
+        _fail_first_try(db, cell)
         if request.operation == "replaceResult":
-            share = read_score(request.score_text)
+            share = read_share(request, cell)
     except RefusedError as refusal:
         _record(db, tool, request, cell, now=now, refusal=refusal)
         return refuse(refusal, request)
     if request.operation == "readResult":
         return OutcomeAnswer("success", "Result read", request, _read_result(db, cell))
+    before = find_grade(db, cell.item.id, cell.person.id)
     score = None if share is None else scale_score(share, Decimal(1), cell.item.score_maximum)
     arrival = _record(db, tool, request, cell, now=now, share=share, score=score)
-    store_grade(
-        db,
-        Grade(
-            line_item_id=cell.item.id,
-            person_id=cell.person.id,
-            score=score,
-            score_given=share,
-            score_maximum=None if share is None else Decimal(1),
-            arrival=arrival,
-            updated_at=now,
-        ),
+    grade = Grade(
+        line_item_id=cell.item.id,
+        person_id=cell.person.id,
+        score=score,
+        score_given=share,
+        score_maximum=None if share is None else Decimal(1),
+        arrival=arrival,
+        updated_at=now,
+        submission_url=request.launch_url or (before.submission_url if before else ""),
     )
+    store_grade(db, grade)
+    send_mail(db, cell.profile, cell.item, grade, now=now)
     what = "Result deleted" if share is None else f"Score for {request.sourcedid} is now {request.score_text}"
     return OutcomeAnswer("success", what, request)
+
+
+def find_outcome_place(db: sqlite3.Connection, request: OutcomeRequest) -> tuple[str, Profile]:
+    """The link that a sourcedid names, and how this LMS behaves there; no link when it names none."""
+    try:
+        link_id, _ = read_sourcedid(need_setting(db, "secret"), request.sourcedid)
+    except RefusedError:
+        return "", choose_profile(db)
+    link = find_link(db, link_id)
+    if link is None:
+        return "", choose_profile(db)
+    return link.id, choose_profile(db, get_tool(db, link.tool_id).profile, get_course(db, link.course_id).profile)
 
 
 def refuse(refusal: RefusedError, request: OutcomeRequest | None = None) -> OutcomeAnswer:
@@ -138,6 +164,15 @@ def read_score(text: str | None) -> Decimal:
     if score > 1:
         raise RefusedError(f"The score {text} is outside 0.0 to 1.0.")
     return score
+
+
+def read_share(request: OutcomeRequest, cell: _Cell) -> Decimal:
+    """The share of the points that a replaceResult gives; a Canvas also takes points, even more than there are."""
+    if request.total_text is None or cell.profile.name != "canvas":
+        return read_score(request.score_text)
+    if not SCORE.fullmatch(request.total_text):
+        raise RefusedError(f"The total score {request.total_text!r} is no plain decimal number.")
+    return Decimal(request.total_text) / cell.item.score_maximum
 
 
 def build_answer(answer: OutcomeAnswer) -> bytes:
@@ -174,7 +209,21 @@ def _find_cell(db: sqlite3.Connection, tool: Tool, sourcedid: str) -> _Cell:
     membership = find_membership(db, link.course_id, person_id)
     if item is None or membership is None or not membership.is_learner:
         raise RefusedError("Incorrect sourcedId: this person gets no grade here.", 404)
-    return _Cell(link, item, membership.person)
+    course = get_course(db, link.course_id)
+    own = get_tool(db, link.tool_id)
+    return _Cell(link, item, membership.person, choose_profile(db, own.profile, course.profile))
+
+
+def _fail_first_try(db: sqlite3.Connection, cell: _Cell) -> None:
+    """The first try of each message fails in a Blackboard that has a bad day (B12)."""
+    if not cell.profile.has("B12"):
+        return
+    row = db.execute(
+        "SELECT reason FROM score_message WHERE line_item_id = ? AND person_id = ? ORDER BY arrival DESC LIMIT 1",
+        (cell.item.id, cell.person.id),
+    ).fetchone()
+    if row is None or row["reason"] != BAD_DAY:
+        raise RefusedError(BAD_DAY)
 
 
 def _read_result(db: sqlite3.Connection, cell: _Cell) -> str:

@@ -10,6 +10,14 @@ from typing import Any
 
 from practice_lms.claims import make_line_item_url
 from practice_lms.columns import LineItem
+from practice_lms.gradability import (
+    SCORE_MEMBERS,
+    check_gradable,
+    count_attempts,
+    read_submission_url,
+    refuse_unknown_members,
+    send_mail,
+)
 from practice_lms.gradebook import (
     Grade,
     ScoreMessage,
@@ -20,7 +28,6 @@ from practice_lms.gradebook import (
     store_grade,
 )
 from practice_lms.installation import Addresses
-from practice_lms.people import find_membership, find_person
 from practice_lms.profiles import Profile
 from practice_lms.refusals import RefusedError
 from practice_lms.tools import Tool
@@ -88,37 +95,43 @@ def parse_score(document: Any) -> Score:
     )
 
 
-def take_score(db: sqlite3.Connection, tool: Tool, item: LineItem, document: Any, *, now: float) -> RefusedError | None:
+def take_score(
+    db: sqlite3.Connection, tool: Tool, item: LineItem, profile: Profile, document: Any, *, now: float
+) -> RefusedError | None:
     """Store a score, or say why not. What arrived is recorded, refused or not."""
     score: Score | None = None
     try:
         score = parse_score(document)
-        _check_person(db, item, score.person_id)
-        _check_newer(find_grade(db, item.id, score.person_id), score)
+        refuse_unknown_members(profile, document, SCORE_MEMBERS)
+        check_gradable(db, profile, tool, item, score.person_id)
+        before = find_grade(db, item.id, score.person_id)
+        _check_newer(before, score, profile)
+        attempts = count_attempts(db, profile, item, before, document)
     except RefusedError as refusal:
         _record(db, tool, item, score, document, now=now, refusal=refusal)
         return refusal
-    points = _decide_grade(tool, score, find_grade(db, item.id, score.person_id), item)
+    points = _decide_grade(tool, score, before, item)
     arrival = _record(db, tool, item, score, document, now=now, points=points)
-    store_grade(
-        db,
-        Grade(
-            line_item_id=item.id,
-            person_id=score.person_id,
-            score=points,
-            comment=score.comment,
-            activity_progress=score.activity_progress,
-            grading_progress=score.grading_progress,
-            timestamp=score.timestamp,
-            tool_time=score.tool_time,
-            arrival=arrival,
-            updated_at=now,
-            score_given=score.given,
-            score_maximum=score.maximum,
-            scoring_user_id=score.scoring_user_id,
-            submission=score.submission,
-        ),
+    grade = Grade(
+        line_item_id=item.id,
+        person_id=score.person_id,
+        score=points,
+        comment=score.comment.replace("\n", "") if profile.has("B2") else score.comment,
+        activity_progress=score.activity_progress,
+        grading_progress=score.grading_progress,
+        timestamp=score.timestamp,
+        tool_time=score.tool_time,
+        arrival=arrival,
+        updated_at=now,
+        score_given=score.given,
+        score_maximum=score.maximum,
+        scoring_user_id=score.scoring_user_id,
+        submission=score.submission,
+        attempts=attempts,
+        submission_url=read_submission_url(profile, before, document),
     )
+    store_grade(db, grade)
+    send_mail(db, profile, item, grade, now=now)
     return None
 
 
@@ -140,7 +153,7 @@ def list_results(
         }
         if grade.score is not None:
             result["resultScore"] = float(grade.score)
-        if grade.comment:
+        if grade.comment and not (person_id and profile.has("B1")):
             result["comment"] = grade.comment
         if grade.scoring_user_id:
             result["scoringUserId"] = grade.scoring_user_id
@@ -159,16 +172,10 @@ def _decide_grade(tool: Tool, score: Score, before: Grade | None, item: LineItem
     return None
 
 
-def _check_person(db: sqlite3.Connection, item: LineItem, person_id: str) -> None:
-    if find_person(db, person_id) is None:
-        raise RefusedError("userId names nobody here.", 404)
-    membership = find_membership(db, item.course_id, person_id)
-    if membership is None or not membership.is_learner:
-        raise RefusedError("Incorrect score received: this person cannot be graded in this course.", 400)
-
-
-def _check_newer(before: Grade | None, score: Score) -> None:
-    if before is not None and before.tool_time is not None and score.tool_time <= before.tool_time:
+def _check_newer(before: Grade | None, score: Score, profile: Profile) -> None:
+    # A Moodle keeps whole seconds only (M2).
+    unit = 1_000_000 if profile.has("M2") else 1
+    if before is not None and before.tool_time is not None and score.tool_time // unit <= before.tool_time // unit:
         raise RefusedError(f"Refusing score with an earlier timestamp: the newest is {before.timestamp}.", 409)
 
 

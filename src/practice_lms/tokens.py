@@ -84,13 +84,13 @@ def read_token_request(db: sqlite3.Connection, content_type: str, form: Mapping[
     if tool is None:
         raise RefusedError("The assertion's sub is no client_id of ours.", 400, "invalid_client")
     asked = tuple(dict.fromkeys(form.get("scope", "").split()))
-    granted = tuple(scope for scope in asked if scope in tool.scopes)
+    granted = tuple(scope for scope in asked if scope in tool.granted_scopes)
     if not granted:
         raise RefusedError("None of the scopes asked for is allowed for this tool.", 400, "invalid_scope")
     return TokenRequest(tool, assertion, kid, granted)
 
 
-def verify_assertion(request: TokenRequest, keyset: Mapping[str, Any], *, token_url: str, now: float) -> dict[str, Any]:
+def verify_assertion(request: TokenRequest, keyset: Mapping[str, Any], *, audience: str, now: float) -> dict[str, Any]:
     """The claims of a client assertion that this tool made for us, a moment ago."""
 
     def fail(message: str) -> RefusedError:
@@ -109,9 +109,9 @@ def verify_assertion(request: TokenRequest, keyset: Mapping[str, Any], *, token_
         raise fail("The assertion's signature is not valid.") from None
     if claims.get("iss") != request.tool.client_id or claims.get("sub") != request.tool.client_id:
         raise fail("The assertion's iss and sub must both be the client_id.")
-    audience = claims.get("aud")
-    if token_url not in (audience if isinstance(audience, list) else [audience]):
-        raise fail(f"The assertion's aud must be {token_url}.")
+    named = claims.get("aud")
+    if audience not in (named if isinstance(named, list) else [named]):
+        raise fail(f"The assertion's aud must be {audience}.")
     for name in ("iat", "exp"):
         if isinstance(claims.get(name), bool) or not isinstance(claims.get(name), int | float):
             raise fail(f"The assertion's {name} must be a number.")

@@ -158,6 +158,11 @@ class Tool:
     course_id: str = ""
     placements: Mapping[str, str] = field(default_factory=dict)
 
+    @property
+    def granted_scopes(self) -> tuple[str, ...]:
+        """What this tool's tokens may be for."""
+        return (*self.scopes, SCOPE_ROSTER) if self.options.shares_roster else self.scopes
+
     def find_address(self, placement: str) -> str:
         """Where a placement of this tool leads, or a refusal: it has to be one of its own."""
         if placement not in self.placements:

@@ -51,6 +51,7 @@ urlpatterns: list[URLPattern] = [
     path("lti/ags/<str:course_id>/lineitems/<str:item_id>/lineitem", services.serve_line_item),
     path("lti/ags/<str:course_id>/lineitems/<str:item_id>/lineitem/scores", services.take_scores),
     path("lti/ags/<str:course_id>/lineitems/<str:item_id>/lineitem/results", services.serve_results),
+    path("lti/nrps/<str:course_id>/memberships", services.serve_roster),
     path("api/info", api.serve_info),
     path("api/people", api.serve_people),
     path("api/courses", api.serve_courses),
@@ -69,4 +70,6 @@ urlpatterns: list[URLPattern] = [
     path("api/modules", api_rooms.serve_modules),
     path("api/pages", api_rooms.serve_pages),
     path("api/profiles", api_rooms.serve_profiles),
+    path("api/violations", api_rooms.serve_violations),
+    path("api/mails", api_rooms.serve_mails),
 ]

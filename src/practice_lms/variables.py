@@ -80,6 +80,8 @@ def _list_values(scene: LaunchScene) -> dict[str, Value]:
     if scene.profile.knows_canvas_variables:
         values |= _list_canvas(scene)
     unknown = scene.profile.unknown_variables
+    if scene.profile.has("C36") or scene.profile.has("M7"):
+        unknown = (*unknown, "$ResourceLink.id.history")
     known = {name: value for name, value in values.items() if not (unknown and name.startswith(unknown))}
     if scene.profile.has("C4"):
         known = {name: value for name, value in known.items() if value != "" or name.endswith("history")}

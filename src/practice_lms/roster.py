@@ -1,0 +1,67 @@
+"""Names and Role Provisioning 2.0: who is in a course, as far as the tool may know."""
+
+import sqlite3
+from typing import Any
+
+from practice_lms.courses import find_course
+from practice_lms.identity import encode_name
+from practice_lms.links import find_link
+from practice_lms.people import Membership, list_memberships
+from practice_lms.profiles import Profile
+from practice_lms.refusals import RefusedError
+from practice_lms.roles import list_roles_11, list_roles_13
+from practice_lms.tools import Tool, list_clones
+
+ROSTER_TYPE = "application/vnd.ims.lti-nrps.v2.membershipcontainer+json"
+CLAIM = "https://purl.imsglobal.org/spec/lti/claim/"
+MESSAGE_TYPE = f"{CLAIM}message_type"
+
+
+def list_members(
+    db: sqlite3.Connection, tool: Tool, profile: Profile, course_id: str, *, role: str = "", link_id: str = ""
+) -> list[dict[str, Any]]:
+    """Everybody in a course, or those with a role; for a link, with what its launches say."""
+    if find_course(db, course_id) is None:
+        raise RefusedError("There is no such course.", 404)
+    link = find_link(db, link_id) if link_id else None
+    if link_id and (link is None or link.course_id != course_id or link.tool_id not in list_clones(db, tool)):
+        raise RefusedError("rlid names no link of this tool in this course.", 404)
+    members = [_show_member(one, tool, profile) for one in list_memberships(db, course_id)]
+    if link is not None:
+        message = {MESSAGE_TYPE: "LtiResourceLinkRequest", f"{CLAIM}custom": dict(link.custom)}
+        for member in members:
+            # A Blackboard forgets that it is a list (B5).
+            member["message"] = message if profile.has("B5") else [message]
+    return [one for one in members if not role or any(_is_role(mine, role) for mine in one["roles"])]
+
+
+def _show_member(membership: Membership, tool: Tool, profile: Profile) -> dict[str, Any]:
+    person, options = membership.person, tool.options
+    full = list_roles_13(profile, person, membership.role)
+    short = [one for one in list_roles_11(profile, person, membership.role) if ":" not in one]
+    member: dict[str, Any] = {
+        "user_id": person.id,
+        "roles": short if profile.name == "moodle" and short else full,
+        "status": "Active" if membership.is_active else "Inactive",
+    }
+    if options.shows_names:
+        member |= {
+            "name": encode_name(profile, person.name),
+            "given_name": encode_name(profile, person.given_name),
+            "family_name": encode_name(profile, person.family_name),
+        }
+    if options.shows_email and person.email:
+        member["email"] = person.email
+    if profile.has("G3"):
+        member |= dict.fromkeys(("name", "given_name", "family_name", "email"))
+    if options.shows_accounts:
+        member["lis_person_sourcedid"] = person.username
+    if profile.name == "brightspace":
+        member["ext_d2l_username"] = person.username
+    if profile.has("G11"):
+        member["lti11_legacy_user_id"] = person.id
+    return member
+
+
+def _is_role(mine: str, wanted: str) -> bool:
+    return mine == wanted or mine.rpartition("#")[2] == wanted
