@@ -6,6 +6,7 @@ from django.db.models import QuerySet
 
 from courseway.courses.access import CourseAccess
 from courseway.courses.models import Enrollment, Role
+from courseway.lms.mentors import name_learners
 from courseway.lms.models import ContextMembership
 from courseway.orgs.visitor import Visitor
 
@@ -29,6 +30,9 @@ def list_learners(access: CourseAccess, visitor: Visitor) -> QuerySet[Enrollment
             context__course_contexts__course=access.course,
         ).values("context")
         return enrollments.filter(person__context_memberships__context__in=taught).distinct()
-    if access.role == Role.MENTOR and not access.course.filter_learners_for_mentors:
-        return enrollments
+    if access.role == Role.MENTOR:
+        if not access.course.filter_learners_for_mentors:
+            return enrollments
+        if access.person is not None:
+            return enrollments.filter(name_learners(access.course, access.person))
     return enrollments.none()

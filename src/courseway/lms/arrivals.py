@@ -31,8 +31,10 @@ from courseway.lms.models import (
     ResourceLink,
 )
 from courseway.lms.models import Launch as LaunchRow
+from courseway.lms.mentors import read_mentor_list, store_mentor_list
 from courseway.lms.platforms import KnownPlatform
 from courseway.lms.resolve import Resolution
+from courseway.orgs.folding import fold_email
 from courseway.orgs.ids import new_id
 from courseway.orgs.models import Person
 from ltikit.errors import ReplayError, UnknownDeploymentError
@@ -129,6 +131,10 @@ def arrive(
         identity_pk, person_pk = _store_person(launch, platform, known, now)
         role = launch.role.value
         _store_roles(place.course_pk, context_pk, person_pk, role, known, covers=is_first, now=now)
+        if role == Role.MENTOR:
+            store_mentor_list(
+                launch, platform_pk=platform.pk, course_pk=place.course_pk, person_pk=person_pk, now=now
+            )
         rows = (identity_pk, person_pk, link_pk, context_pk)
         _store_arrival(launch, platform, place, rows=rows, mark=fingerprint(launch, asked), now=now)
         landing = Landing(
@@ -201,6 +207,7 @@ def fingerprint(launch: Launch, asked: str) -> str:
             launch.outcomes and [launch.outcomes.url, launch.outcomes.sourcedid],
             launch.roster and launch.roster.url,
             launch.platform.family,
+            read_mentor_list(launch) if launch.role == Role.MENTOR.value else (),
             [launch.custom.get(name, "") for name in ("send_grade", "course_offering_sourcedid", "parent_course_id")],
         ]
     )
@@ -326,10 +333,12 @@ def _store_person(launch: Launch, platform: KnownPlatform, known: Known, now: da
         name, email = name or kept_name, email or kept_email
         if (name, email, sent.is_test_user) != (kept_name, kept_email, was_test_user):
             LmsIdentity.objects.filter(pk=known.identity_pk).update(
-                name=name, email=email, is_test_user=sent.is_test_user
+                name=name, email=email, folded_email=fold_email(email), is_test_user=sent.is_test_user
             )
             # A joined account keeps the name it has here.
-            Person.objects.filter(pk=known.person_pk, account=None).update(name=name, email=email)
+            Person.objects.filter(pk=known.person_pk, account=None).update(
+                name=name, email=email, folded_email=fold_email(email)
+            )
         return known.identity_pk, known.person_pk
     person = Person.objects.create(organization_id=platform.organization_id, name=name, email=email, created_at=now)
     values = {
@@ -338,6 +347,7 @@ def _store_person(launch: Launch, platform: KnownPlatform, known: Known, now: da
         "person_id": person.pk,
         "name": name,
         "email": email,
+        "folded_email": fold_email(email),
         "is_test_user": sent.is_test_user,
         "created_at": now,
     }

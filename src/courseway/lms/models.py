@@ -6,13 +6,15 @@ deployment with an empty id. A launch without a context hangs on the deployment'
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
 
 from django.db import models
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from courseway.courses.models import Assignment, Course, Role
+from courseway.orgs.folding import FOLDED_LENGTH, fold_email
 from courseway.orgs.ids import new_id
 from courseway.orgs.models import Account, Organization, Person
 
@@ -33,6 +35,10 @@ class Platform(models.Model):
     revoked_at = models.DateTimeField(null=True, blank=True)
     # Rises with every change of keys, addresses or revocation, so that a cached copy can be seen to be stale.
     config_version = models.PositiveIntegerField(default=1)
+    # Two things that an owner may believe of this LMS, and nobody should by default: that its e-mail addresses are
+    # their people's own (C1), and who it says opens a student's work (B9).
+    trusts_emails = models.BooleanField(_("Trust this platform's e-mails"), default=False)
+    accepts_actual_user = models.BooleanField(_("Open students' work from the LMS"), default=False)
 
     consumer_key: ConsumerKey
     registration: Registration
@@ -228,6 +234,8 @@ class LmsIdentity(models.Model):
     person = models.ForeignKey(Person, on_delete=models.CASCADE, related_name="lms_identities")
     name = models.CharField(max_length=255, blank=True)
     email = models.CharField(max_length=255, blank=True)
+    # The same without case, to be found by; whoever writes `email` past `save` writes both.
+    folded_email = models.CharField(max_length=FOLDED_LENGTH, blank=True, default="", db_default="")
     is_test_user = models.BooleanField(default=False)
     # The value of the field that the organization chose for its exports (`lti_id.read_lti_id`).
     lti_id = models.CharField(max_length=255, blank=True, default="", db_default="")
@@ -236,10 +244,19 @@ class LmsIdentity(models.Model):
     class Meta:
         verbose_name_plural = "LMS identities"
         constraints = [models.UniqueConstraint(fields=["platform", "lms_user_id"], name="identity_once")]
-        indexes = [models.Index(fields=["lms_user_id"], name="identity_by_user_id")]
+        indexes = [
+            models.Index(fields=["lms_user_id"], name="identity_by_user_id"),
+            models.Index(fields=["folded_email"], name="identity_by_email"),
+        ]
 
     def __str__(self) -> str:
         return self.name or self.lms_user_id
+
+    def save(self, *args: Any, update_fields: Iterable[str] | None = None, **kwargs: Any) -> None:
+        self.folded_email = fold_email(self.email)
+        if update_fields is not None and "email" in update_fields:
+            update_fields = [*update_fields, "folded_email"]
+        super().save(*args, update_fields=update_fields, **kwargs)
 
 
 class ContextMembership(models.Model):
@@ -256,6 +273,32 @@ class ContextMembership(models.Model):
 
     def __str__(self) -> str:
         return f"{self.person} · {self.role}"
+
+
+class MentorScope(models.Model):
+    """Whose work a mentor may see in a course (G1): the list of the newest launch, and the one set by a program.
+
+    `learners` holds e-mail addresses and LMS user ids as they were sent; ids mean people of `platform` alone.
+    """
+
+    class Source(models.TextChoices):
+        LAUNCH = "launch", _("LMS")
+        API = "api", _("set here")
+
+    course = models.ForeignKey(Course, on_delete=models.CASCADE, related_name="mentor_scopes")
+    mentor = models.ForeignKey(Person, on_delete=models.CASCADE, related_name="mentor_scopes")
+    source = models.CharField(max_length=6, choices=Source.choices)
+    platform = models.ForeignKey(Platform, on_delete=models.CASCADE, null=True, related_name="mentor_scopes")
+    learners = models.JSONField(default=list)
+    stated_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["course", "mentor", "source"], name="one_mentor_scope_per_source")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.mentor} · {self.course} · {self.source}"
 
 
 class Arrival(models.Model):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any, ClassVar
 
 from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
@@ -9,6 +10,7 @@ from django.db import models
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from courseway.orgs.folding import FOLDED_LENGTH, fold_email
 from courseway.orgs.ids import new_id
 
 
@@ -43,6 +45,8 @@ class Organization(models.Model):
     name = models.CharField(_("name"), max_length=200)
     # Which field of a launch names a student in exports (A7): a standard one or any parameter that the LMS sends.
     lti_id_field = models.CharField(_("LTI ID"), max_length=100, default="user_id")
+    # What new courses begin with (H2).
+    releases_grades_automatically = models.BooleanField(_("Release grades automatically in new courses"), default=False)
     created_at = models.DateTimeField(default=timezone.now)
 
     def __str__(self) -> str:
@@ -77,6 +81,8 @@ class Person(models.Model):
     public_id = models.CharField(max_length=20, unique=True, default=new_id, editable=False)
     name = models.CharField(max_length=255, blank=True)
     email = models.CharField(max_length=255, blank=True)
+    # The same without case (`folding.fold_email`), to be found by; whoever writes `email` past `save` writes both.
+    folded_email = models.CharField(max_length=FOLDED_LENGTH, blank=True, default="", db_default="")
     created_at = models.DateTimeField(default=timezone.now)
 
     class Meta:
@@ -87,9 +93,16 @@ class Person(models.Model):
                 name="one_person_per_account",
             )
         ]
+        indexes = [models.Index(fields=["organization", "folded_email"], name="person_by_email")]
 
     def __str__(self) -> str:
         return self.shown_name
+
+    def save(self, *args: Any, update_fields: Iterable[str] | None = None, **kwargs: Any) -> None:
+        self.folded_email = fold_email(self.email)
+        if update_fields is not None and "email" in update_fields:
+            update_fields = [*update_fields, "folded_email"]
+        super().save(*args, update_fields=update_fields, **kwargs)
 
     @property
     def shown_name(self) -> str:

@@ -73,6 +73,8 @@ class Migration(migrations.Migration):
                 ('created_at', models.DateTimeField(default=django.utils.timezone.now)),
                 ('revoked_at', models.DateTimeField(blank=True, null=True)),
                 ('config_version', models.PositiveIntegerField(default=1)),
+                ('trusts_emails', models.BooleanField(default=False, verbose_name="Trust this platform's e-mails")),
+                ('accepts_actual_user', models.BooleanField(default=False, verbose_name="Open students' work from the LMS")),
                 ('organization', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='platforms', to='orgs.organization')),
             ],
         ),
@@ -83,6 +85,7 @@ class Migration(migrations.Migration):
                 ('lms_user_id', models.CharField(max_length=255)),
                 ('name', models.CharField(blank=True, max_length=255)),
                 ('email', models.CharField(blank=True, max_length=255)),
+                ('folded_email', models.CharField(blank=True, db_default='', default='', max_length=765)),
                 ('is_test_user', models.BooleanField(default=False)),
                 ('lti_id', models.CharField(blank=True, db_default='', default='', max_length=255)),
                 ('created_at', models.DateTimeField(default=django.utils.timezone.now)),
@@ -205,6 +208,21 @@ class Migration(migrations.Migration):
             ],
         ),
         migrations.CreateModel(
+            name='MentorScope',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('source', models.CharField(choices=[('launch', 'LMS'), ('api', 'set here')], max_length=6)),
+                ('learners', models.JSONField(default=list)),
+                ('stated_at', models.DateTimeField()),
+                ('course', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='mentor_scopes', to='courses.course')),
+                ('mentor', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='mentor_scopes', to='orgs.person')),
+                ('platform', models.ForeignKey(null=True, on_delete=django.db.models.deletion.CASCADE, related_name='mentor_scopes', to='lms.platform')),
+            ],
+            options={
+                'constraints': [models.UniqueConstraint(fields=('course', 'mentor', 'source'), name='one_mentor_scope_per_source')],
+            },
+        ),
+        migrations.CreateModel(
             name='ContextMembership',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
@@ -242,6 +260,10 @@ class Migration(migrations.Migration):
         migrations.AddIndex(
             model_name='lmsidentity',
             index=models.Index(fields=['lms_user_id'], name='identity_by_user_id'),
+        ),
+        migrations.AddIndex(
+            model_name='lmsidentity',
+            index=models.Index(fields=['folded_email'], name='identity_by_email'),
         ),
         migrations.AddConstraint(
             model_name='lmsidentity',

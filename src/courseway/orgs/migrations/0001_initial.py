@@ -36,6 +36,10 @@ class Migration(migrations.Migration):
                 ("slug", models.SlugField(max_length=60, unique=True)),
                 ("name", models.CharField(max_length=200, verbose_name="name")),
                 ("lti_id_field", models.CharField(default="user_id", max_length=100, verbose_name="LTI ID")),
+                (
+                    "releases_grades_automatically",
+                    models.BooleanField(default=False, verbose_name="Release grades automatically in new courses"),
+                ),
                 ("created_at", models.DateTimeField(default=django.utils.timezone.now)),
             ],
         ),
@@ -135,6 +139,7 @@ class Migration(migrations.Migration):
                 ),
                 ("name", models.CharField(blank=True, max_length=255)),
                 ("email", models.CharField(blank=True, max_length=255)),
+                ("folded_email", models.CharField(blank=True, db_default="", default="", max_length=765)),
                 ("created_at", models.DateTimeField(default=django.utils.timezone.now)),
                 (
                     "account",
@@ -154,6 +159,7 @@ class Migration(migrations.Migration):
                 ),
             ],
             options={
+                "indexes": [models.Index(fields=["organization", "folded_email"], name="person_by_email")],
                 "constraints": [
                     models.UniqueConstraint(
                         condition=models.Q(("account__isnull", False)),
