@@ -34,7 +34,6 @@ from courseway.lms.models import Launch as LaunchRow
 from courseway.lms.mentors import read_mentor_list, store_mentor_list
 from courseway.lms.platforms import KnownPlatform
 from courseway.lms.resolve import Resolution
-from courseway.orgs.folding import fold_email
 from courseway.orgs.ids import new_id
 from courseway.orgs.models import Person
 from ltikit.errors import ReplayError, UnknownDeploymentError
@@ -333,21 +332,29 @@ def _store_person(launch: Launch, platform: KnownPlatform, known: Known, now: da
         name, email = name or kept_name, email or kept_email
         if (name, email, sent.is_test_user) != (kept_name, kept_email, was_test_user):
             LmsIdentity.objects.filter(pk=known.identity_pk).update(
-                name=name, email=email, folded_email=fold_email(email), is_test_user=sent.is_test_user
+                name=name, email=email, folded_email=email.casefold(), is_test_user=sent.is_test_user
             )
             # A joined account keeps the name it has here.
             Person.objects.filter(pk=known.person_pk, account=None).update(
-                name=name, email=email, folded_email=fold_email(email)
+                name=name, email=email, folded_email=email.casefold()
             )
         return known.identity_pk, known.person_pk
-    person = Person.objects.create(organization_id=platform.organization_id, name=name, email=email, created_at=now)
+    new_person = {
+        "organization_id": platform.organization_id,
+        "public_id": new_id(),
+        "name": name,
+        "email": email,
+        "folded_email": email.casefold(),
+        "created_at": now,
+    }
+    (new_person_pk,) = _upsert(Person, new_person, unique=("public_id",), update=(), returning="id")
     values = {
         "platform_id": platform.pk,
         "lms_user_id": sent.user_id,
-        "person_id": person.pk,
+        "person_id": new_person_pk,
         "name": name,
         "email": email,
-        "folded_email": fold_email(email),
+        "folded_email": email.casefold(),
         "is_test_user": sent.is_test_user,
         "created_at": now,
     }
