@@ -131,7 +131,8 @@ class CourseLtiForm(forms.Form):
 
     def ask(self, questions: Iterable[Question]) -> None:
         """The form shown again will take the next save as a yes to these; all that was typed is kept."""
-        self.data = {**self.data, "confirmed": " ".join(question.code for question in questions)}
+        typed = {name: self.data[name] for name in self.data}
+        self.data = {**typed, "confirmed": " ".join(question.code for question in questions)}
 
     def save(self) -> frozenset[str] | None:
         """The names of what changed; None, with the errors at their fields, if it cannot be so."""
