@@ -39,6 +39,9 @@ format: setup ## Format the code and mend what the linter can mend
 test-peers: setup ## Against programs of other people, each in its own environment
 	@$(PY) -m pytest -q -m peers $(ARGS)
 
+term-rollover: setup ## Roll a term over in every LMS, by LTI 1.1 and 1.3, and print a table. ARGS="--only moodle-1.3"
+	@PYTHONPATH=src:. $(PY) -m tests.end_to_end.term_rollover $(ARGS)
+
 lock: setup ## Write requirements/*.txt anew from pyproject.toml, with hashes and without addresses
 	@set -e
 	lock() { $(VENV)/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
@@ -54,4 +57,4 @@ clean: ## Remove .venv, .venv-peers, caches and the demo's data
 	@rm -rf $(VENV) .venv-peers .mypy_cache .ruff_cache .import_linter_cache .hypothesis data/demo
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-.PHONY: help setup demo browser test check format test-peers lock lock-peers clean
+.PHONY: help setup demo browser test check format test-peers term-rollover lock lock-peers clean

@@ -74,17 +74,22 @@ def copy_course(
     return copy
 
 
-def find_twin_13(db: sqlite3.Connection, tool: Tool) -> Tool | None:
-    """The LTI 1.3 tool of the same maker as an LTI 1.1 tool: one whose launch URL has the same host."""
-    host = tool.launch_url.split("/")[2]
-    twins = (one for one in list_tools(db) if one.version == "1.3" and one.launch_url.split("/")[2] == host)
-    return next(twins, None)
+def find_twin_13(db: sqlite3.Connection, tool: Tool, *, course_ids: Iterable[str]) -> Tool | None:
+    """The LTI 1.3 tool of the same maker as an LTI 1.1 tool: one whose launch URL has the same host, that these courses
+    may open; one of the same profile before all others."""
+    host, open_to = tool.launch_url.split("/")[2], ("", *course_ids)
+    twins = [
+        one
+        for one in list_tools(db)
+        if one.version == "1.3" and one.launch_url.split("/")[2] == host and one.course_id in open_to
+    ]
+    return next((one for one in twins if one.profile == tool.profile), twins[0] if twins else None)
 
 
 def _copy_link(db: sqlite3.Connection, copy: CourseCopy, link: Link, *, turns_into_13: bool) -> None:
     tool = get_tool(db, copy.tools.get(link.tool_id, link.tool_id))
     if turns_into_13 and tool.version == "1.1":
-        tool = find_twin_13(db, tool) or tool
+        tool = find_twin_13(db, tool, course_ids=(link.course_id, copy.course.id)) or tool
     if tool.course_id == link.course_id:
         # Where tools are not copied, a course's own becomes everybody's, or its links would be dead.
         db.execute("UPDATE tool SET course_id = '' WHERE id = ?", (tool.id,))

@@ -133,6 +133,21 @@ def test_brightspace_turns_old_links_into_new_ones(lms: PracticeLms, course: str
     assert (copied["tool_id"], copied["url"], copied["history"]) == (new.id, f"{host}/a/1", [link["id"]])
 
 
+def test_a_turned_link_takes_no_tool_of_another_course(lms: PracticeLms, course: str, keyset: KeysetServer) -> None:
+    """The LTI 1.3 tool of a turned link is one that the copy may open, of the same profile before all others (D10)."""
+    host = "https://twins.example"
+    for values in ({"course": lms.add_course(), "profile": "canvas"}, {"profile": "moodle"}):
+        Tool13(lms, keyset, launch_url=f"{host}/launch", **values)
+    wanted = Tool13(lms, keyset, launch_url=f"{host}/launch", profile="brightspace")
+    lms.post("profiles", use="brightspace", course=course)
+    link = Tool11(lms, launch_url=f"{host}/launch11", profile="brightspace").place_link(course)
+    copy = lms.post("courses/copy", course=course)
+    turned = next(
+        one for one in lms.get("links", course=copy["course"]["id"]) if one["id"] == copy["links"][link["id"]]
+    )
+    assert turned["tool_id"] == wanted.id
+
+
 @pytest.mark.parametrize(
     ("profile", "given", "expected"),
     [("canvas", None, ""), ("sakai", None, "sis:GEO"), ("sakai", "", ""), ("canvas", "sis:GEO", "sis:GEO")],

@@ -1,0 +1,114 @@
+"""A browser without a screen and without scripts: cookies, redirects, forms. It carries launches from LMS to tool."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import urljoin
+
+import httpx2
+from lxml import html
+
+from tests.practice_lms.running import PracticeLms
+
+REDIRECTS = (301, 302, 303, 307, 308)
+
+
+@dataclass
+class Page:
+    """What was answered in the end, and from where."""
+
+    url: str
+    status: int
+    text: str
+    document: html.HtmlElement = field(repr=False)
+
+    @property
+    def marks(self) -> dict[str, str]:
+        """The `data-` attributes of the body."""
+        body = self.document.find("body")
+        found = body.attrib if body is not None else {}
+        return {str(name)[5:]: str(value) for name, value in found.items() if str(name).startswith("data-")}
+
+    @property
+    def heading(self) -> str:
+        return " ".join(self.document.xpath("string(//h1[1])").split())
+
+    def find_form(self, name: str) -> html.FormElement | None:
+        forms: list[html.FormElement] = self.document.xpath(f"//form[@data-form='{name}']")
+        return forms[0] if forms else None
+
+
+class PlainBrowser:
+    """One person's browser. Each has cookies of its own."""
+
+    def __init__(self, lms: PracticeLms, person: str, *, verify: bool | str = True) -> None:
+        self.lms, self.person = lms, person
+        self.http = httpx2.Client(timeout=30, trust_env=False, follow_redirects=False, verify=verify)
+
+    def close(self) -> None:
+        self.http.close()
+
+    def __enter__(self) -> PlainBrowser:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def launch(self, link: str, **wish: Any) -> Page:
+        """Opens a link of the LMS, and whatever the tool answers."""
+        return self.carry(self.lms.post("launch", person=self.person, link=link, **wish))
+
+    def carry(self, begun: Mapping[str, Any]) -> Page:
+        """Carries a launch or a selection that the LMS's API began: one form in LTI 1.1, the login dance in 1.3."""
+        fields = [tuple(pair) for pair in begun["fields"]]
+        if begun["version"] == "1.1":
+            return self.send("POST", begun["url"], fields)
+        login = self._request(begun["method"], begun["url"], fields)
+        assert login.status_code == 302, f"{login.status_code} {login.text}"
+        headers = {"X-Practice-Person": self.person, "Accept": "application/json"}
+        answered = self.http.get(urljoin(begun["url"], login.headers["location"]), headers=headers)
+        assert answered.status_code == 200, answered.text
+        message = answered.json()
+        return self.send("POST", message["url"], list(message["fields"].items()))
+
+    def get(self, url: str) -> Page:
+        return self.send("GET", url, [])
+
+    def send(self, method: str, url: str, fields: list[tuple[str, str]]) -> Page:
+        """Sends a form and follows redirects, as browsers do."""
+        for _ in range(10):
+            answer = self._request(method, url, fields)
+            if answer.status_code not in REDIRECTS:
+                return Page(url, answer.status_code, answer.text, html.document_fromstring(answer.text or "<html/>"))
+            url = urljoin(url, answer.headers["location"])
+            method, fields = "GET", []
+        raise AssertionError(f"{url} leads to itself.")
+
+    def submit(self, page: Page, name: str, values: Mapping[str, str]) -> Page:
+        """Fills in and sends the form with this `data-form`."""
+        form = page.find_form(name)
+        assert form is not None, f"{page.url} has no form {name!r}: {page.heading}"
+        fields = [(key, value) for key, value in form.form_values() if key not in values]
+        return self.send(
+            form.method.upper(), urljoin(page.url, form.action), [*fields, *((k, v) for k, v in values.items())]
+        )
+
+    def hand_in(self, page: Page, answers: Mapping[str, str]) -> Page:
+        """Answers the questions of an assignment's page and hands the work in."""
+        if page.find_form("start") is not None:
+            page = self.submit(page, "start", {})
+        page = self.submit(page, "submit", answers)
+        if page.find_form("confirm") is not None:
+            page = self.submit(page, "confirm", {})
+        assert page.status == 200, page.text
+        return page
+
+    def _request(self, method: str, url: str, fields: list[tuple[str, str]]) -> httpx2.Response:
+        if method.upper() == "GET":
+            return self.http.get(url, params=fields or None)
+        data: dict[str, list[str]] = {}
+        for name, value in fields:
+            data.setdefault(name, []).append(value)
+        return self.http.post(url, data=data)

@@ -1,0 +1,168 @@
+"""An installation of Courseway and a practice LMS as processes of their own, on throw-away folders.
+
+Both end with their block, whatever happened in it. Commands of `courseway` run in one process that stays, since
+starting Python for each of a hundred commands would take longer than the tests.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from urllib.error import URLError
+from urllib.request import ProxyHandler, build_opener
+
+from courseway.supervise import die_with
+from tests.end_to_end.demo import free_port
+from tests.practice_lms.running import PracticeLms
+
+START_SECONDS = 90
+STOP_SECONDS = 30
+SOURCE = Path(__file__).parents[2] / "src"
+LOOPBACK = "127.0.0.0/8,::1/128"
+_CONSOLE = """
+import io, json, sys
+from contextlib import redirect_stderr, redirect_stdout
+from courseway.cli import main
+
+for line in sys.stdin:
+    said, refused = io.StringIO(), io.StringIO()
+    with redirect_stdout(said), redirect_stderr(refused):
+        try:
+            status = main(json.loads(line))
+        except SystemExit as end:
+            status = end.code
+    print(json.dumps([status, said.getvalue(), refused.getvalue()]), flush=True)
+"""
+
+
+@dataclass
+class Courseway:
+    """A served installation: `url` is its PUBLIC_URL, `local` where the process itself listens."""
+
+    url: str
+    local: str
+    folder: Path
+    environment: Mapping[str, str]
+    console: subprocess.Popen[str]
+
+    def run(self, *words: str) -> Any:
+        """The JSON answer of a command."""
+        assert self.console.stdin is not None
+        assert self.console.stdout is not None
+        self.console.stdin.write(json.dumps([*words, "--json"]) + "\n")
+        self.console.stdin.flush()
+        status, said, refused = json.loads(self.console.stdout.readline())
+        assert status == 0, f"courseway {' '.join(words)}: {refused}"
+        return json.loads(said)
+
+    @property
+    def log(self) -> str:
+        return (self.folder / "serve.log").read_text(errors="replace")
+
+
+@dataclass
+class Stand:
+    """Courseway and a practice LMS that know of each other by one organization."""
+
+    courseway: Courseway
+    lms: PracticeLms
+    org: str = ""
+    info: dict[str, str] = field(default_factory=dict)
+
+
+@contextmanager
+def run_stand(folder: Path, *, workers: int = 1, **settings: str) -> Iterator[Stand]:
+    """Courseway on 127.0.0.1 and the practice LMS on localhost: two hosts, because cookies do not tell ports apart."""
+    with ExitStack() as stack:
+        courseway = stack.enter_context(run_courseway(folder / "courseway", workers=workers, **settings))
+        lms = PracticeLms(folder / "practice-lms")
+        stack.callback(lms.stop)
+        made = courseway.run("org", "create", "--name", "North School", "--owner", "owner@school.example")
+        yield Stand(courseway, lms, made["org"], lms.get("info"))
+
+
+@contextmanager
+def run_courseway(
+    folder: Path, *, public_url: str = "", port: int = 0, workers: int = 1, **settings: str
+) -> Iterator[Courseway]:
+    """Migrated and served, ready when the block begins. `settings` are further variables of its environment."""
+    folder.mkdir(parents=True)
+    port = port or free_port()
+    local = f"http://127.0.0.1:{port}"
+    url = public_url or local
+    environment = {
+        **{name: value for name, value in os.environ.items() if not name.startswith(("COURSEWAY_", "DJANGO_"))},
+        "PYTHONPATH": str(SOURCE),
+        "COURSEWAY_DATA_DIR": str(folder / "data"),
+        "COURSEWAY_PUBLIC_URL": url,
+        "COURSEWAY_ALLOWED_PRIVATE_NETWORKS": LOOPBACK,
+        **settings,
+    }
+    parent = os.getpid()
+    program = [sys.executable, "-W", "ignore", "-P"]
+    with ExitStack() as stack:
+        console = stack.enter_context(
+            subprocess.Popen(
+                [*program, "-c", _CONSOLE],
+                env=environment,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                text=True,
+                preexec_fn=lambda: die_with(parent),
+            )
+        )
+        stack.callback(console.kill)
+        made = Courseway(url, local, folder, environment, console)
+        made.run("migrate")
+        serve = ["-m", "courseway", "serve", "--port", str(port), "--workers", str(workers)]
+        with (folder / "serve.log").open("wb") as log:
+            process = subprocess.Popen(
+                [*program, *serve],
+                env=environment,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+                preexec_fn=lambda: die_with(parent),
+            )
+        stack.callback(stop, process)
+        wait_until_ready(f"{local}{path_of(url)}/readyz", process, made)
+        yield made
+
+
+def path_of(url: str) -> str:
+    """The path of a base address; nothing for one without."""
+    return "/" + url.split("/", 3)[3].rstrip("/") if url.count("/") > 2 else ""
+
+
+def wait_until_ready(url: str, process: subprocess.Popen[bytes], courseway: Courseway) -> None:
+    opener = build_opener(ProxyHandler({}))
+    give_up_at = time.monotonic() + START_SECONDS
+    while True:
+        assert process.poll() is None, courseway.log
+        try:
+            with opener.open(url, timeout=5) as answer:
+                if answer.status == 200:
+                    return
+        except (URLError, OSError):
+            pass
+        assert time.monotonic() < give_up_at, f"{url} does not answer.\n{courseway.log}"
+        time.sleep(0.1)
+
+
+def stop(process: subprocess.Popen[bytes]) -> None:
+    """Ends a process that leads a group, and whatever is left of its group."""
+    process.send_signal(signal.SIGTERM)
+    try:
+        process.wait(STOP_SECONDS)
+    except subprocess.TimeoutExpired:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
