@@ -13,7 +13,6 @@ from django.db.models import Q
 
 from courseway.courses.models import Course
 from courseway.lms.models import Arrival, LmsIdentity, MentorScope, Platform
-from courseway.orgs.folding import fold_email
 from courseway.orgs.models import Person
 from ltikit.launch import Launch
 from ltikit.parameters import split_list
@@ -74,7 +73,7 @@ def name_learners(course: Course, mentor: Person) -> Q:
     condition = Q(pk__in=())
     for scope in MentorScope.objects.filter(course=course, mentor=mentor):
         entries = scope.learners
-        emails = {fold_email(entry) for entry in entries if "@" in entry}
+        emails = {entry.casefold() for entry in entries if "@" in entry}
         identities = LmsIdentity.objects.filter(platform__organization=course.organization_id)
         if scope.platform_id is not None:
             platforms = Q(platform=scope.platform_id)

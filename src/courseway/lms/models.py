@@ -14,9 +14,8 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from courseway.courses.models import Assignment, Course, Role
-from courseway.orgs.folding import FOLDED_LENGTH, fold_email
 from courseway.orgs.ids import new_id
-from courseway.orgs.models import Account, Organization, Person
+from courseway.orgs.models import FOLDED_LENGTH, Account, Organization, Person
 
 if TYPE_CHECKING:
     from django.db.models.fields.related_descriptors import RelatedManager
@@ -253,7 +252,7 @@ class LmsIdentity(models.Model):
         return self.name or self.lms_user_id
 
     def save(self, *args: Any, update_fields: Iterable[str] | None = None, **kwargs: Any) -> None:
-        self.folded_email = fold_email(self.email)
+        self.folded_email = self.email.casefold()
         if update_fields is not None and "email" in update_fields:
             update_fields = [*update_fields, "folded_email"]
         super().save(*args, update_fields=update_fields, **kwargs)

@@ -27,6 +27,8 @@ class KnownPlatform:
     version: str
     config_version: int
     is_revoked: bool
+    trusts_emails: bool = False
+    accepts_actual_user: bool = False
     name: str = ""
     consumer_key: str = ""
     secret: str = field(default="", repr=False)
@@ -124,6 +126,8 @@ def _from_consumer_key(row: ConsumerKey) -> KnownPlatform:
         version=platform.version,
         config_version=platform.config_version,
         is_revoked=platform.revoked_at is not None,
+        trusts_emails=platform.trusts_emails,
+        accepts_actual_user=platform.accepts_actual_user,
         name=platform.name,
         consumer_key=row.key,
         secret=reveal_secret(row),
@@ -139,6 +143,8 @@ def _from_registration(row: Registration) -> KnownPlatform:
         version=platform.version,
         config_version=platform.config_version,
         is_revoked=platform.revoked_at is not None,
+        trusts_emails=platform.trusts_emails,
+        accepts_actual_user=platform.accepts_actual_user,
         name=platform.name,
         issuer=row.issuer,
         client_id=row.client_id,

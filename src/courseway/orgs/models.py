@@ -10,8 +10,9 @@ from django.db import models
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from courseway.orgs.folding import FOLDED_LENGTH, fold_email
 from courseway.orgs.ids import new_id
+
+FOLDED_LENGTH = 765  # of an address without case: folding may make three characters of one
 
 
 class AccountManager(BaseUserManager["Account"]):
@@ -81,7 +82,7 @@ class Person(models.Model):
     public_id = models.CharField(max_length=20, unique=True, default=new_id, editable=False)
     name = models.CharField(max_length=255, blank=True)
     email = models.CharField(max_length=255, blank=True)
-    # The same without case (`folding.fold_email`), to be found by; whoever writes `email` past `save` writes both.
+    # The same without case (`str.casefold`), to be found by; whoever writes `email` past `save` writes both.
     folded_email = models.CharField(max_length=FOLDED_LENGTH, blank=True, default="", db_default="")
     created_at = models.DateTimeField(default=timezone.now)
 
@@ -99,7 +100,7 @@ class Person(models.Model):
         return self.shown_name
 
     def save(self, *args: Any, update_fields: Iterable[str] | None = None, **kwargs: Any) -> None:
-        self.folded_email = fold_email(self.email)
+        self.folded_email = self.email.casefold()
         if update_fields is not None and "email" in update_fields:
             update_fields = [*update_fields, "folded_email"]
         super().save(*args, update_fields=update_fields, **kwargs)
