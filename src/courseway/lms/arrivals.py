@@ -34,6 +34,7 @@ from courseway.lms.models import Launch as LaunchRow
 from courseway.lms.mentors import read_mentor_list, store_mentor_list
 from courseway.lms.platforms import KnownPlatform
 from courseway.lms.resolve import Resolution
+from courseway.lms.trusted_emails import find_trusted_person
 from courseway.orgs.ids import new_id
 from courseway.orgs.models import Person
 from ltikit.errors import ReplayError, UnknownDeploymentError
@@ -323,7 +324,8 @@ def _store_link(launch: Launch, context_pk: int, deployment_pk: int, place: _Pla
 
 
 def _store_person(launch: Launch, platform: KnownPlatform, known: Known, now: datetime) -> tuple[int, int]:
-    """The person behind the LMS identity. Names and e-mail follow the LMS (C3) and prove nothing (C1)."""
+    """The person behind the LMS identity. Names and e-mail follow the LMS (C3), and prove nothing unless an owner
+    trusts the platform's addresses (C1)."""
     sent = launch.person
     name = (sent.name or " ".join(filter(None, (sent.given_name, sent.family_name))))[:255]
     email = sent.email[:255]
@@ -339,19 +341,14 @@ def _store_person(launch: Launch, platform: KnownPlatform, known: Known, now: da
                 name=name, email=email, folded_email=email.casefold()
             )
         return known.identity_pk, known.person_pk
-    new_person = {
-        "organization_id": platform.organization_id,
-        "public_id": new_id(),
-        "name": name,
-        "email": email,
-        "folded_email": email.casefold(),
-        "created_at": now,
-    }
-    (new_person_pk,) = _upsert(Person, new_person, unique=("public_id",), update=(), returning="id")
+    joined = None
+    if platform.trusts_emails and not sent.is_test_user:
+        joined = find_trusted_person(platform.organization_id, email)
+    assumed = joined or _make_person(platform, name, email, now)
     values = {
         "platform_id": platform.pk,
         "lms_user_id": sent.user_id,
-        "person_id": new_person_pk,
+        "person_id": assumed,
         "name": name,
         "email": email,
         "folded_email": email.casefold(),
@@ -365,9 +362,22 @@ def _store_person(launch: Launch, platform: KnownPlatform, known: Known, now: da
         update=("name", "email"),
         returning="id, person_id",
     )
-    if person_pk != person.pk:  # another first launch of the same person was quicker
-        person.delete()
+    if joined is None and person_pk != assumed:  # another first launch of the same person was quicker
+        Person.objects.filter(pk=assumed).delete()
     return int(identity_pk), int(person_pk)
+
+
+def _make_person(platform: KnownPlatform, name: str, email: str, now: datetime) -> int:
+    values = {
+        "organization_id": platform.organization_id,
+        "public_id": new_id(),
+        "name": name,
+        "email": email,
+        "folded_email": email.casefold(),
+        "created_at": now,
+    }
+    (pk,) = _upsert(Person, values, unique=("public_id",), update=(), returning="id")
+    return int(pk)
 
 
 def _store_roles(
