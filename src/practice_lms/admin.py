@@ -22,6 +22,7 @@ from practice_lms.messages import list_exchanges
 from practice_lms.people import ROLES, add_person, enroll, list_memberships, list_people, make_more_people
 from practice_lms.profiles import PROFILES_BY_NAME
 from practice_lms.refusals import RefusedError, read_whole_number
+from practice_lms.selections import list_selections
 from practice_lms.tokens import list_tokens, revoke_tokens
 from practice_lms.tools import (
     PLACEMENTS,
@@ -35,6 +36,7 @@ from practice_lms.tools import (
     save_tool,
 )
 from practice_lms.variables import parse_custom, show_custom
+from practice_lms.violations import list_bans, list_violations
 
 Form = Mapping[str, str]
 Act = Callable[[Connection, Form], str]
@@ -174,8 +176,11 @@ def show_messages(request: HttpRequest) -> HttpResponse:
             "exchanges": list_exchanges(db, service=service, limit=60),
             "tokens": list_tokens(db, limit=20),
             "scores": [{**one, "person_name": names.get(one["person_id"], one["person_id"])} for one in newest],
-            "services": (*SERVICES, "auth"),
+            "services": (*SERVICES, "auth", "selection"),
             "service": service,
+            "violations": list_violations(db)[::-1][:40],
+            "bans": list_bans(db),
+            "selections": list_selections(db, limit=20),
             "now": time.time(),
             "at": "messages",
         }

@@ -67,7 +67,11 @@ def _use_profile(db: Connection, form: Form) -> str:
 
 def _switch_quirks(db: Connection, form: Form) -> str:
     name = check_profile(form.get("profile", ""))
-    wishes = {quirk.number: form.get(f"quirk_{quirk.number}") == "on" for quirk in QUIRKS if name in quirk.offered_in}
+    wishes = {
+        quirk.number: form.get(f"quirk_{quirk.number}") == "on"
+        for quirk in QUIRKS
+        if name in quirk.offered_in and not quirk.is_fixed
+    }
     switch_quirks(db, name, wishes)
     return "Saved"
 

@@ -31,6 +31,13 @@
                                          a known id is changed; the line item is in the answer, and "history"
     GET  /api/modules?course=           POST {"course", "title"}
     GET  /api/pages?course=             POST {"id"?, "course", "title", "text"?}
+    POST /api/cartridges                {"course", "content": .imscc file in base64, "tool"?: id for all its links}
+                                        answers {"version", "schema", "modules", "links", "changed" (known from an
+                                         earlier import), "skipped": [{"title", "reason"}]}
+    GET  /api/violations?course=&link=  calls of line item, score, result and outcome services that must not happen
+                                        POST {"course" | "link", "forbid"?: true}: from now on such a call answers
+                                         500 and is written down; false takes it back; answers where it holds
+    GET  /api/mails?person=             the mails about grades, newest first (quirk C32)
     GET  /api/profiles                  POST {"use": name (empty: none of its own), "course"? | "tool"? (neither: the
                                          installation)} and/or {"profile": name, "quirks": {"C3": false, ..}} and/or
                                         {"reset": true}; profiles are practice, canvas, moodle, blackboard,

@@ -1,11 +1,13 @@
 """The JSON API: copies of courses, modules, pages, profiles. See `practice_lms.api` for the documents."""
 
+import base64
 import time
 from dataclasses import asdict
 from typing import Any
 
 from django.http import HttpRequest
 
+from practice_lms.cartridges import import_cartridge
 from practice_lms.copying import copy_course
 from practice_lms.courses import get_course
 from practice_lms.database import database
@@ -35,6 +37,17 @@ def make_copy(request: HttpRequest, body: dict[str, Any]) -> Any:
     with database().transaction() as db:
         copy = copy_course(db, need(body, "course"), **texts, people=[str(one) for one in people])
     return asdict(copy)
+
+
+@endpoint("POST")
+def take_cartridge(request: HttpRequest, body: dict[str, Any]) -> Any:
+    """A Common Cartridge, imported into a course."""
+    try:
+        content = base64.b64decode(need(body, "content"), validate=True)
+    except ValueError:
+        raise RefusedError("content must be the file in base64.") from None
+    with database().transaction() as db:
+        return asdict(import_cartridge(db, need(body, "course"), content, tool_id=str(body.get("tool") or "")))
 
 
 @endpoint("GET", "POST")

@@ -8,6 +8,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 from django.views.decorators.http import require_GET, require_POST
 
+from practice_lms.cartridges import import_cartridge
 from practice_lms.columns import find_line_item_of_link
 from practice_lms.courses import Course, get_course
 from practice_lms.database import database
@@ -75,6 +76,7 @@ def show_course(request: HttpRequest, course_id: str) -> HttpResponse:
             "groups": [group for group in groups if group["module"] or group["activities"]],
             "modules": modules,
             "pages": list_pages(db, course.id),
+            "tools_here": _list_tools_here(db, course),
             "pickers": _list_pickers(db, course, "link_selection", "assignment_selection"),
             "targets": DOCUMENT_TARGETS.items(),
             "open_in": open_in,
@@ -122,6 +124,24 @@ def build_course(request: HttpRequest, course_id: str) -> HttpResponse:
             return HttpResponseRedirect(f"/courses/{course.id}/pages/{page.id}")
         add_module(db, course.id, title)
     return HttpResponseRedirect(f"/courses/{course.id}")
+
+
+@require_POST
+def import_file(request: HttpRequest, course_id: str) -> HttpResponse:
+    """Import a cartridge that a teacher uploads, and say what came of it."""
+    with database().transaction() as db:
+        visitor = find_visitor(db, request)
+        if visitor.person is None:
+            return HttpResponseRedirect("/")
+        course, membership = enter_course(db, course_id, visitor.person)
+        if membership.role != "teacher":
+            raise RefusedError("Only teachers change a course.", 403)
+        upload = request.FILES.get("file")
+        if upload is None:
+            raise RefusedError("Choose an .imscc file first.")
+        done = import_cartridge(db, course.id, upload.read(), tool_id=request.POST.get("tool", ""))
+        context = {**describe_course(db, course, membership), "done": done, "at": "import"}
+    return render(request, "imported.html", context)
 
 
 @require_GET

@@ -152,6 +152,8 @@ def switch_quirks(db: sqlite3.Connection, name: str, wishes: dict[str, Any]) -> 
         if number not in BY_NUMBER or name not in BY_NUMBER[number].offered_in:
             offered = ", ".join(quirk.number for quirk in QUIRKS if name in quirk.offered_in)
             raise RefusedError(f"The profile {name} has no quirk {number!r}: it has {offered}.")
+        if BY_NUMBER[number].is_fixed and not is_on:
+            raise RefusedError(f"The quirk {number} cannot be switched off.")
         if not isinstance(is_on, bool):
             raise RefusedError(f"The quirk {number} must be true or false.")
         changes.setdefault(name, {})[number] = is_on

@@ -20,6 +20,8 @@ class Quirk:
     offered_in: tuple[str, ...]
     on_in: tuple[str, ...]
     area: str
+    is_fixed: bool = False
+    """Whether it is there in every profile it belongs to and cannot be switched off."""
 
 
 def _always(area: str, number: str, profile: str, sentence: str) -> Quirk:
@@ -28,6 +30,10 @@ def _always(area: str, number: str, profile: str, sentence: str) -> Quirk:
 
 def _offered(area: str, number: str, profiles: tuple[str, ...], sentence: str) -> Quirk:
     return Quirk(number, sentence, profiles, (), area)
+
+
+def _fixed(area: str, number: str, profiles: tuple[str, ...], sentence: str) -> Quirk:
+    return Quirk(number, sentence, profiles, profiles, area, is_fixed=True)
 
 
 LAUNCH, COPY, LINKING, GRADING, PEOPLE = AREAS = ("Launches", "Course copy", "Deep linking", "Grades", "People")
@@ -77,35 +83,27 @@ QUIRKS = (
     _always(GRADING, "D1", "brightspace", "The audience for tokens is https://api.brightspace.com/auth/token."),
     _always(GRADING, "D2", "brightspace", "Not enrolled: 403; no such user: 404."),
     _always(COPY, "D3", "brightspace", "Histories come in a claim and in ext_d2l parameters; the variables are empty."),
-    _always(LINKING, "D4", "brightspace", "An answer without nonce, kid or the exact data is refused."),
+    _fixed(LINKING, "D4", EVERY, "An answer without nonce, kid or the exact data is refused."),
     _always(LINKING, "D5", "brightspace", "The URL of a chosen link may have no query."),
     _always(LINKING, "D6", "brightspace", "@context of a Content-Item answer must be one text."),
     _always(GRADING, "D7", "brightspace", "A link of LTI 1.3 has no grade column until the tool makes one."),
     _always(GRADING, "D9", "brightspace", "A score is answered with 200, nothing, and no content type."),
     _always(COPY, "D10", "brightspace", "A course copy turns LTI 1.1 links into LTI 1.3 links of the same tool."),
-    _always(LINKING, "D11", "brightspace", "Each chosen link that has a line item makes a column."),
+    _fixed(LINKING, "D11", ("brightspace",), "Each chosen link that has a line item makes a column."),
     Quirk("M1", "Addresses of line items carry a query.", EVERY, ("practice", "moodle"), GRADING),
     _always(GRADING, "M2", "moodle", "A second score in the same second is refused with 409."),
     _always(GRADING, "M3", "moodle", "Reading line items needs the scope lineitem.readonly."),
     _always(GRADING, "M4", "moodle", "JSON of the token service is labelled text/html."),
     _always(GRADING, "M5", "moodle", "Keys are not given to a request without a User-Agent: 403."),
-    Quirk(
-        "M6",
-        "A score for staff: 400, Incorrect score received.",
-        ("practice", "moodle"),
-        ("practice", "moodle"),
-        GRADING,
-    ),
+    _fixed(GRADING, "M6", ("practice", "moodle"), "A score for staff is refused with 400, Incorrect score received."),
     _always(COPY, "M7", "moodle", "No $ResourceLink.id.history; choosing again for a link keeps its id."),
     Quirk("M8", "The user name is in the ext claim only.", ("practice", "moodle"), ("practice", "moodle"), PEOPLE),
     _always(PEOPLE, "M9", "moodle", "The roster's address holds rlid already."),
     _always(GRADING, "M12", "moodle", "A link without grades still gets the address of the line items."),
-    Quirk("M13", "Scores for a deleted column: 404.", EVERY, EVERY, GRADING),
+    _fixed(GRADING, "M13", EVERY, "Scores for a deleted column are refused with 404."),
     _always(LINKING, "M14", "moodle", "A chosen link gets a column only when it has a line item."),
     _always(LAUNCH, "O1", "sakai", "The return address only says to close the tab."),
-    Quirk(
-        "O3", "Unknown members of a score or line item are refused (see C8).", ("schoology",), ("schoology",), GRADING
-    ),
+    Quirk("O3", "Unknown members of a score or line item are refused (C8).", ("schoology",), ("schoology",), GRADING),
     _offered(PEOPLE, "O6", EVERY, "Roles without a URN (Student), names encoded for a URL with + for a blank."),
     _offered(PEOPLE, "G1", EVERY, "Roles in mixed spelling, with odd blanks and case."),
     _offered(PEOPLE, "G3", EVERY, "Names and e-mail are there, and null or empty."),
