@@ -148,7 +148,7 @@ def _check_mail() -> Iterator[CheckMessage]:
             hint="Set COURSEWAY_EMAIL_URL, for example submission://user:password@mail.example.edu:587.",
             id="courseway.I001",
         )
-    elif "COURSEWAY_EMAIL_URL" in settings.UNREADABLE or settings.EMAIL_BACKEND.endswith("filebased.EmailBackend"):
+    elif "COURSEWAY_EMAIL_URL" in settings.UNREADABLE or settings.MAIL_BACKEND.endswith("filebased.EmailBackend"):
         yield Error(
             "COURSEWAY_EMAIL_URL is not the address of a mail server.",
             hint="Give submission://user:password@host:587 for STARTTLS, or smtp://user:password@host:465/?ssl=True.",

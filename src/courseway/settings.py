@@ -222,8 +222,11 @@ try:
 except ValueError as error:
     UNREADABLE["COURSEWAY_EMAIL_URL"] = str(error)
     _mail = {}
+# All mail is written down first; the worker sends it through this one.
+EMAIL_BACKEND = "courseway.events.mail.RowBackend"
+EMAIL_TIMEOUT = 30
 if _mail.get("EMAIL_BACKEND"):
-    EMAIL_BACKEND = _mail["EMAIL_BACKEND"]
+    MAIL_BACKEND = _mail["EMAIL_BACKEND"]
     EMAIL_HOST = _mail["EMAIL_HOST"]
     EMAIL_PORT = _mail["EMAIL_PORT"]
     EMAIL_HOST_USER = _mail["EMAIL_HOST_USER"]
@@ -231,7 +234,7 @@ if _mail.get("EMAIL_BACKEND"):
     EMAIL_USE_TLS = _mail["EMAIL_USE_TLS"]
     EMAIL_USE_SSL = _mail["EMAIL_USE_SSL"]
 else:
-    EMAIL_BACKEND = "django.core.mail.backends.filebased.EmailBackend"
+    MAIL_BACKEND = "django.core.mail.backends.filebased.EmailBackend"
     EMAIL_FILE_PATH = str(DATA_DIR / "mail")
 
 # Background work: the truth is in the outbox tables; the engine only carries hints, so it may lose every one.

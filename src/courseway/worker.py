@@ -1,5 +1,7 @@
 """`courseway worker`: delivers what is due, at once when a hint comes and each second without one.
 
+Grades are delivered in the main thread, webhooks and mail each in one beside it: none of them waits for another.
+
 Any number of workers may run, on any number of machines; leases keep them apart. A worker outlives a restart of the
 database and any single row, and ends when asked to, after the requests that are under way.
 """
@@ -8,14 +10,21 @@ from __future__ import annotations
 
 import logging
 import signal
+import threading
 import time
 from collections.abc import Callable
 from types import FrameType
+from typing import Protocol
 
 from django.db import InterfaceError, OperationalError, connection
 from django.utils import timezone
 from huey.consumer import Consumer
 
+from courseway.courses.announcing import announce_enrollments
+from courseway.events.clearing import clear_old_events
+from courseway.events.mail import send_due_mail
+from courseway.events.posting import Limits as WebhookLimits
+from courseway.events.posting import Poster
 from courseway.grades.dispatch import Dispatcher, Limits, set_at_work
 from courseway.learning.due import settle
 
@@ -26,6 +35,7 @@ POLL_SECONDS = 1.0
 SETTLE_SECONDS = 5.0
 RESTING_SECONDS = 1.0
 SECONDS_BETWEEN_ROUNDS = 120.0
+CLEAR_SECONDS = 600.0
 # How long hints that are being worked on may hold up the end.
 STOP_SECONDS = 5.0
 
@@ -37,11 +47,20 @@ class HintConsumer(Consumer):  # type: ignore[misc]
         pass
 
 
-def run_worker(*, limits: Limits | None = None, poll_seconds: float = POLL_SECONDS) -> int:
+def run_worker(
+    *,
+    limits: Limits | None = None,
+    webhook_limits: WebhookLimits | None = None,
+    poll_seconds: float = POLL_SECONDS,
+) -> int:
     """Work until SIGTERM or SIGINT. Returns the exit status."""
     dispatcher = Dispatcher(limits)
     stop = _Stop(dispatcher)
     set_at_work(dispatcher)
+    beside = [
+        _Beside("webhooks", _WebhookTurns(webhook_limits, poll_seconds)),
+        _Beside("mail", _MailTurns(poll_seconds)),
+    ]
     consumer: HintConsumer | None = None
     settle_at = 0.0
     try:
@@ -53,7 +72,11 @@ def run_worker(*, limits: Limits | None = None, poll_seconds: float = POLL_SECON
             _survive(lambda: dispatcher.turn(wait_seconds=poll_seconds))
     finally:
         set_at_work(None)
+        for one in beside:
+            one.ask_to_stop()
         _close(dispatcher)
+        for one in beside:
+            one.join()
         if consumer is not None:
             consumer.stop(graceful=True)
     return 0
@@ -71,6 +94,64 @@ class _Stop:
     def _receive(self, number: int, frame: FrameType | None) -> None:
         self.is_wanted = True
         self._dispatcher.wake()
+
+
+class _Turns(Protocol):
+    def turn(self) -> object: ...
+
+    def wake(self) -> None: ...
+
+    def close(self) -> None: ...
+
+
+class _Beside(threading.Thread):
+    """A loop of its own, with a database connection of its own, that begins at once."""
+
+    def __init__(self, name: str, turns: _Turns) -> None:
+        super().__init__(name=name, daemon=True)
+        self._turns = turns
+        self._is_over = threading.Event()
+        self.start()
+
+    def run(self) -> None:
+        while not self._is_over.is_set():
+            _survive(self._turns.turn)
+        _survive(self._turns.close)
+        connection.close()
+
+    def ask_to_stop(self) -> None:
+        self._is_over.set()
+        self._turns.wake()
+
+
+class _WebhookTurns:
+    def __init__(self, limits: WebhookLimits | None, poll_seconds: float) -> None:
+        self._poster = Poster(limits)
+        self._poll_seconds = poll_seconds
+        self._clear_at = 0.0
+        self.wake = self._poster.wake
+        self.close = self._poster.close
+
+    def turn(self) -> None:
+        announce_enrollments(now=timezone.now())
+        if time.monotonic() >= self._clear_at:
+            self._clear_at = time.monotonic() + CLEAR_SECONDS
+            clear_old_events(now=timezone.now())
+        self._poster.turn(wait_seconds=self._poll_seconds)
+
+
+class _MailTurns:
+    def __init__(self, poll_seconds: float) -> None:
+        self._poll_seconds = poll_seconds
+        self._is_awake = threading.Event()
+        self.wake = self._is_awake.set
+
+    def turn(self) -> None:
+        if not send_due_mail(now=timezone.now()):
+            self._is_awake.wait(self._poll_seconds)
+
+    def close(self) -> None:
+        """Nothing is kept between turns."""
 
 
 def _survive(turn: Callable[[], object]) -> None:

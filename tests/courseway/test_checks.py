@@ -29,7 +29,7 @@ def test_mail_that_is_not_sent_is_worth_a_word(settings: Settings) -> None:
     """Without a mail server `check` says where mail is kept; with one it is silent."""
     assert "courseway.I001" in {problem.id for problem in find_problems({})}
     settings.EMAIL_URL = "submission://mail.example.edu:587"
-    settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
+    settings.MAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
     assert "courseway.I001" not in {problem.id for problem in find_problems({})}
 
 

@@ -9,6 +9,8 @@ from django.db import connection
 from django.db.models import Model
 
 from courseway.courses.models import Assignment, Course, Module, Page, Question
+from courseway.events.kinds import Kind
+from courseway.events.recording import Happening, describe_row, record
 from courseway.orgs.ids import new_id
 
 MAX_TITLE: Final = 255  # an LMS may call its course something longer
@@ -49,6 +51,8 @@ def copy_course(parent: Course, *, title: str = "", now: datetime) -> Course:
     with connection.cursor() as cursor:
         cursor.execute(_COPY_PAGES, {"parent": parent.pk, "child": child.pk})
         cursor.execute(_COPY_QUESTIONS, {"parent": parent.pk, "child": child.pk})
+    data = {"course": describe_row(child), "parent": describe_row(parent)}
+    record(child.organization_id, Happening(Kind.COURSE_COPIED, data), now=now)
     return child
 
 

@@ -166,10 +166,15 @@ class Enrollment(models.Model):
     active = models.BooleanField(default=True)
     covers_whole_course = models.BooleanField(default=False)
     created_at = models.DateTimeField(default=timezone.now)
+    # Null: the event of it is still to be recorded. So a launch has no further row to write (`announcing.py`).
+    announced_at = models.DateTimeField(null=True)
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["course", "person"], name="one_enrollment_per_person")]
-        indexes = [models.Index(fields=["person", "active"], name="enrollment_by_person")]
+        indexes = [
+            models.Index(fields=["person", "active"], name="enrollment_by_person"),
+            models.Index(fields=["id"], condition=models.Q(announced_at__isnull=True), name="enrollment_to_announce"),
+        ]
 
     def __str__(self) -> str:
         return f"{self.person} · {self.role}"

@@ -140,3 +140,21 @@ class WebhookTry(models.Model):
 
     def __str__(self) -> str:
         return f"{self.status} at {self.at}"
+
+
+class Mail(models.Model):
+    """A mail to be sent. The content is encrypted, since mails carry codes and links, and is gone once it was sent."""
+
+    public_id = models.CharField(max_length=20, unique=True, default=new_id, editable=False)
+    content_encrypted = models.TextField(blank=True)
+    created_at = models.DateTimeField(default=timezone.now)
+    next_try_at = models.DateTimeField(null=True, default=timezone.now)
+    lease_token = models.CharField(max_length=32, blank=True)
+    tries = models.PositiveIntegerField(default=0)
+    last_error = models.TextField(blank=True)
+
+    class Meta:
+        indexes = [models.Index(fields=["next_try_at"], condition=models.Q(next_try_at__isnull=False), name="mail_due")]
+
+    def __str__(self) -> str:
+        return f"mail of {self.created_at}"

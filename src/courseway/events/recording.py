@@ -45,7 +45,7 @@ def record_all(organization_pk: int, happenings: Iterable[Happening], *, now: da
                 at=now,
                 person_id=happening.person_pk,
                 data=dict(happening.data),
-                is_waiting=listens,  # type: ignore[misc]
+                is_waiting=listens,
             )
             for happening in happenings
         ],

@@ -98,6 +98,7 @@ class Migration(migrations.Migration):
                 ("active", models.BooleanField(default=True)),
                 ("covers_whole_course", models.BooleanField(default=False)),
                 ("created_at", models.DateTimeField(default=django.utils.timezone.now)),
+                ("announced_at", models.DateTimeField(null=True)),
                 (
                     "course",
                     models.ForeignKey(
@@ -236,6 +237,12 @@ class Migration(migrations.Migration):
         migrations.AddIndex(
             model_name="enrollment",
             index=models.Index(fields=["person", "active"], name="enrollment_by_person"),
+        ),
+        migrations.AddIndex(
+            model_name="enrollment",
+            index=models.Index(
+                condition=models.Q(("announced_at__isnull", True)), fields=["id"], name="enrollment_to_announce"
+            ),
         ),
         migrations.AddConstraint(
             model_name="enrollment",
