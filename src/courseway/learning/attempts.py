@@ -5,7 +5,7 @@ Everything here but `change_in_batches` runs inside the caller's transaction.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import TypeVar
 
@@ -15,6 +15,7 @@ from django.utils.translation import gettext as _
 
 from courseway.courses.models import Assignment, Question
 from courseway.grades import outbox
+from courseway.learning.happenings import note_standing, record_changes, record_start
 from courseway.learning.marking import clean_answer, mark_answers
 from courseway.learning.models import Attempt, Submission
 from courseway.orgs.models import Person
@@ -46,6 +47,8 @@ def lock_or_make(assignment: Assignment, person: Person, now: datetime) -> Submi
     submission, _made = Submission.objects.select_for_update().get_or_create(
         assignment=assignment, person=person, defaults={"started_at": now}
     )
+    submission.assignment = assignment
+    note_standing(submission)
     return submission
 
 
@@ -60,6 +63,8 @@ def change_in_batches(submissions: QuerySet[Submission], change: Callable[[list[
     while True:
         with transaction.atomic():
             batch = list(submissions.select_for_update().order_by("pk")[:BATCH])
+            for submission in batch:
+                note_standing(submission)
             if batch:
                 change(batch)
         total += len(batch)
@@ -90,6 +95,8 @@ def add_attempt(submission: Submission, last: Attempt | None, now: datetime) -> 
     """One attempt more after the last one."""
     attempt = _next_attempt(submission, last, now)
     attempt.save()
+    if last is None:
+        record_start(submission, now)
     return attempt
 
 
@@ -199,7 +206,9 @@ def grade_of(submission: Submission, assignment: Assignment) -> outbox.Grade:
     )
 
 
-def owe_grades(assignment: Assignment, submissions: Iterable[Submission], now: datetime) -> None:
+def owe_grades(assignment: Assignment, submissions: Collection[Submission], now: datetime) -> None:
+    """Store what the LMSs have to be told, and the events of what changed."""
+    record_changes(assignment, submissions, now)
     grades = {submission.person_id: grade_of(submission, assignment) for submission in submissions}
     if grades:
         outbox.owe_many(assignment, grades, now=now)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from datetime import datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
@@ -15,6 +17,15 @@ from courseway.orgs.models import Person
 
 if TYPE_CHECKING:
     from django.db.models.fields.related_descriptors import RelatedManager
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What others are told of a submission when it changes."""
+
+    completed_at: datetime | None
+    percent: Decimal | None
+    is_visible: bool  # to the student
 
 
 class Submission(models.Model):
@@ -39,6 +50,8 @@ class Submission(models.Model):
     updated_at = models.DateTimeField(auto_now=True)
 
     attempts: RelatedManager[Attempt]
+    # How it stood when its row was locked; no column.
+    before: Standing | None = None
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["assignment", "person"], name="one_submission_per_person")]

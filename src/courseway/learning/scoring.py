@@ -102,7 +102,6 @@ def submit_attempt(
     """
     with transaction.atomic():
         submission = lock_or_make(assignment, person, now)
-        submission.assignment = assignment
         attempt = open_attempt(submission, number, now)
         keep_answers(attempt, answers)
         hand_in(attempt, submission, questions_of(assignment), now)
