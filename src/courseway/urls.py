@@ -18,6 +18,7 @@ from courseway.orgs.urls import urlpatterns as orgs_urls
 urlpatterns = [
     path("", home, name="home"),
     path("lti/", include("courseway.lms.urls")),
+    path("choose/", include("courseway.lms.selection_urls")),
     path("account/", include("courseway.orgs.sign_in_urls")),
     # The home of an organization shows launches and grades, which stand above the room of organizations.
     path("o/", include(([path("<slug:slug>/", show_organization, name="organization"), *orgs_urls], "orgs"))),

@@ -20,6 +20,8 @@ from courseway import secrets_box
 from courseway.courses.models import Enrollment, Role
 from courseway.lms.copies import make_child
 from courseway.lms.known import Known
+from courseway.lms.launch_details import guess_course_url, read_lti_id
+from courseway.lms.mentors import read_mentor_list, store_mentor_list
 from courseway.lms.models import (
     Arrival,
     Context,
@@ -31,7 +33,6 @@ from courseway.lms.models import (
     ResourceLink,
 )
 from courseway.lms.models import Launch as LaunchRow
-from courseway.lms.mentors import read_mentor_list, store_mentor_list
 from courseway.lms.platforms import KnownPlatform
 from courseway.lms.resolve import Resolution
 from courseway.lms.trusted_emails import find_trusted_person
@@ -76,7 +77,7 @@ def repeat_arrival(launch: Launch, platform: KnownPlatform, *, asked: str, now: 
                 "context": launch.context.id if launch.context else "",
                 "config_version": platform.config_version,
                 "key": arrival_key(launch, platform.pk),
-                "fingerprint": fingerprint(launch, asked),
+                "fingerprint": fingerprint(launch, asked, platform.lti_id_field),
             },
         )
         row = cursor.fetchone()
@@ -112,10 +113,18 @@ RETURNING organization_id, person_id, course_id, context_id, role, landed_on
 
 
 def arrive(
-    launch: Launch, platform: KnownPlatform, known: Known, resolution: Resolution, *, asked: str, now: datetime
+    launch: Launch,
+    platform: KnownPlatform,
+    known: Known,
+    resolution: Resolution,
+    *,
+    asked: str,
+    now: datetime,
+    waited_as: str = "",
 ) -> Landing:
     """Stores person, context, link, roles and where they lead, makes a copy where the rules say so, and logs the
-    launch; everything or nothing.
+    launch; everything or nothing. `waited_as` is the reference of a launch that is in the log already, because it
+    waited for a choice.
 
     Raises ReplayError when the nonce was used before, UnknownDeploymentError when the deployment waits for approval
     (it is then listed, and nothing else is stored).
@@ -132,13 +141,12 @@ def arrive(
         role = launch.role.value
         _store_roles(place.course_pk, context_pk, person_pk, role, known, covers=is_first, now=now)
         if role == Role.MENTOR:
-            store_mentor_list(
-                launch, platform_pk=platform.pk, course_pk=place.course_pk, person_pk=person_pk, now=now
-            )
+            store_mentor_list(launch, platform_pk=platform.pk, course_pk=place.course_pk, person_pk=person_pk, now=now)
         rows = (identity_pk, person_pk, link_pk, context_pk)
-        _store_arrival(launch, platform, place, rows=rows, mark=fingerprint(launch, asked), now=now)
+        mark = fingerprint(launch, asked, platform.lti_id_field)
+        _store_arrival(launch, platform, place, rows=rows, mark=mark, now=now)
         landing = Landing(
-            reference=new_id(),
+            reference=waited_as or new_id(),
             organization_pk=platform.organization_id,
             person_pk=person_pk,
             course_pk=place.course_pk,
@@ -147,8 +155,35 @@ def arrive(
             assignment_public_id=place.assignment_public_id,
             course_public_id=place.course_public_id,
         )
-        _log_arrival(launch, platform, landing, place, now)
+        if waited_as:
+            _log_choice(landing, place)
+        else:
+            _log_arrival(launch, platform, landing, place, now)
     return landing
+
+
+def connect_context(
+    launch: Launch, platform: KnownPlatform, known: Known, course_pks: Sequence[int], *, rule: str, now: datetime
+) -> int | None:
+    """Notes that the launch's LMS course belongs to these courses; its row, or None for a launch outside of one.
+
+    Nobody has opened anything yet: no person, no link, no enrollment is made (E1). To be called in a transaction.
+    """
+    deployment_pk = _find_deployment(launch, platform, known, now)
+    if launch.context is None:
+        return None
+    context_pk = _store_context(launch, deployment_pk, now)
+    for course_pk in course_pks:
+        place = _Place(course_pk, rule, _source_id(launch))
+        _connect_course(place, context_pk, known, launch, now)
+    return context_pk
+
+
+def check_deployment(launch: Launch, platform: KnownPlatform, known: Known, now: datetime) -> None:
+    """Raises UnknownDeploymentError for a deployment that waits for an owner's yes, and lists it (A3)."""
+    may_be_new = platform.deployment_policy != Registration.DeploymentPolicy.APPROVED
+    if not (known.deployment_pk is None and may_be_new):
+        _find_deployment(launch, platform, known, now)
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,7 +227,7 @@ def arrival_key(launch: Launch, platform_pk: int) -> str:
     return _digest([platform_pk, launch.person.user_id, launch.deployment_id, link])
 
 
-def fingerprint(launch: Launch, asked: str) -> str:
+def fingerprint(launch: Launch, asked: str, lti_id_field: str) -> str:
     """Everything of a launch that may change what is stored or where it leads. The page is not: it leads only."""
     person, context, link = launch.person, launch.context, launch.resource_link
     return _digest(
@@ -200,6 +235,7 @@ def fingerprint(launch: Launch, asked: str) -> str:
             asked,
             launch.role.value,
             [person.name, person.given_name, person.family_name, person.email, person.is_test_user],
+            read_lti_id(launch, lti_id_field),
             context
             and [context.id, context.title, context.label, context.offering_sourcedid, context.section_sourcedid],
             link and [link.title],
@@ -247,6 +283,7 @@ def _store_context(launch: Launch, deployment_pk: int, now: datetime) -> int:
         "section_sourcedid": context.section_sourcedid[:255] if context else "",
         "roster_url": launch.roster.url if launch.roster else "",
         "family": launch.platform.family[:60],
+        "guessed_url": guess_course_url(launch),
         "created_at": now,
     }
     # What this launch does not say stays as an earlier one said it (LTI-wide: titles may be left out at will).
@@ -329,12 +366,17 @@ def _store_person(launch: Launch, platform: KnownPlatform, known: Known, now: da
     sent = launch.person
     name = (sent.name or " ".join(filter(None, (sent.given_name, sent.family_name))))[:255]
     email = sent.email[:255]
+    lti_id = read_lti_id(launch, platform.lti_id_field)
     if known.identity_pk is not None and known.person_pk is not None:
-        kept_name, kept_email, was_test_user = known.identity_facts
-        name, email = name or kept_name, email or kept_email
-        if (name, email, sent.is_test_user) != (kept_name, kept_email, was_test_user):
+        kept_name, kept_email, was_test_user, kept_id = known.identity_facts
+        name, email, lti_id = name or kept_name, email or kept_email, lti_id or kept_id
+        if (name, email, sent.is_test_user, lti_id) != (kept_name, kept_email, was_test_user, kept_id):
             LmsIdentity.objects.filter(pk=known.identity_pk).update(
-                name=name, email=email, folded_email=email.casefold(), is_test_user=sent.is_test_user
+                name=name,
+                email=email,
+                folded_email=email.casefold(),
+                is_test_user=sent.is_test_user,
+                lti_id=lti_id,
             )
             # A joined account keeps the name it has here.
             Person.objects.filter(pk=known.person_pk, account=None).update(
@@ -353,6 +395,7 @@ def _store_person(launch: Launch, platform: KnownPlatform, known: Known, now: da
         "email": email,
         "folded_email": email.casefold(),
         "is_test_user": sent.is_test_user,
+        "lti_id": lti_id,
         "created_at": now,
     }
     identity_pk, person_pk = _upsert(
@@ -453,6 +496,28 @@ def sourcedid_place(key: str) -> str:
     return f"arrival:{key}"
 
 
+def _log_choice(landing: Landing, place: _Place) -> None:
+    """What became of a launch that waited. Its row is the guard: it can be answered once."""
+    found = LaunchRow.objects.filter(reference=landing.reference, outcome=LaunchRow.Outcome.WAITING).update(
+        context=landing.context_pk,
+        person=landing.person_pk,
+        course=landing.course_pk,
+        assignment=place.assignment_pk,
+        outcome=LaunchRow.Outcome.OK,
+        code="",
+        step="",
+        rule=place.rule,
+        landed_on=_say_place(place),
+    )
+    if not found:
+        raise ReplayError
+
+
+def _say_place(place: _Place) -> str:
+    public_id = place.assignment_public_id
+    return f"assignment/{public_id}" if public_id else f"course/{place.course_public_id}"
+
+
 def _log_arrival(launch: Launch, platform: KnownPlatform, landing: Landing, place: _Place, now: datetime) -> None:
     values: dict[str, Any] = {
         "reference": landing.reference,
@@ -472,9 +537,7 @@ def _log_arrival(launch: Launch, platform: KnownPlatform, landing: Landing, plac
         "step": "",
         "detail": "",
         "rule": place.rule,
-        "landed_on": f"assignment/{place.assignment_public_id}"
-        if place.assignment_public_id
-        else f"course/{place.course_public_id}",
+        "landed_on": _say_place(place),
     }
     if not _upsert(LaunchRow, values, unique=("replay_key",), update=(), returning="id"):
         raise ReplayError

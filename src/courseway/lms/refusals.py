@@ -74,6 +74,14 @@ class NotOfferedError(LtiError):
     hint = "This kind of link is not switched on. Use the LTI integration URL of an assignment."
 
 
+class SelectionOverError(LtiError):
+    """The selection was answered already, or nobody chose in time."""
+
+    code = "selection_over"
+    status = 410
+    hint = "This choice was made already, or its time is over. Open the link in the LMS again to choose anew."
+
+
 class SessionEndedError(LtiError):
     """The cookie of a launch's session is missing, expired, or no longer what the LMS says."""
 

@@ -34,7 +34,7 @@ from courseway.lms.refusals import (
     UnknownParentError,
     UnknownTargetError,
 )
-from ltikit.launch import Launch, Role
+from ltikit.launch import Launch, Message, Role
 
 
 class Kind(enum.StrEnum):
@@ -53,6 +53,8 @@ class Target:
     id: str = ""
 
 
+_ID = re.compile(r"[a-z0-9]{16,40}")
+_CANVAS_MARKS = frozenset({"ext_content_return_types", "selection_directive"})
 _PATHS = (
     (re.compile(r"lti/launch/?"), Kind.ANY),
     (re.compile(r"lti/a/([a-z0-9]{16,40})/?"), Kind.ASSIGNMENT),
@@ -84,6 +86,19 @@ def read_target(url: str) -> Target | None:
         if match := pattern.fullmatch(path):
             return Target(kind, match.group(1) if match.groups() else "")
     return None
+
+
+def narrow_target(launch: Launch, target: Target) -> Target:
+    """The content that a chosen link names in a parameter, for an LMS that keeps parameters and not the address."""
+    content = launch.custom.get("content_id", "")
+    names_more = target.kind not in (Kind.ANY, Kind.LINK) or "assignment_id" in launch.custom
+    return target if names_more or not _ID.fullmatch(content) else Target(Kind.CONTENT, content)
+
+
+def may_want_links(launch: Launch, target: Target) -> bool:
+    """False for nearly every launch: those open something, and `selection.py` need not look at them."""
+    is_old_canvas = not _CANVAS_MARKS.isdisjoint(launch.raw)
+    return launch.message is Message.DEEP_LINKING or target.kind is Kind.SELECTION or is_old_canvas
 
 
 def _default_port(scheme: str) -> int:

@@ -11,10 +11,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from http.cookies import Morsel
+from typing import TypeVar
 
 from django.conf import settings
 from django.contrib.auth.models import AnonymousUser
 from django.core import signing
+from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
 from django.middleware.csrf import CsrfViewMiddleware
 from django.urls import reverse, set_script_prefix
@@ -22,6 +24,7 @@ from django.urls.base import get_script_prefix
 from django.utils import timezone
 from django.utils.crypto import salted_hmac
 from django.utils.http import http_date
+from django.utils.translation import gettext as _
 
 from courseway.courses.models import Enrollment, Role
 from courseway.lms.arrivals import Landing
@@ -32,7 +35,10 @@ from courseway.orgs.visitor import LaunchVisit, Visitor
 
 LIFETIME = timedelta(hours=12)
 _SALT = "courseway.lms.sessions"
+_SELECTION_SALT = _SALT + ".selection"
 _AT = "/at/"
+# Below the session's path: what a selection's ticket opens.
+_CHOOSE = "/choose/"
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +55,26 @@ class Ticket:
     return_url: str
     page: str
     expires: int
+
+
+@dataclass(frozen=True, slots=True)
+class SelectionTicket:
+    """What the cookie holds while a launch waits for a choice: it opens the pages of the choice and no others."""
+
+    reference: str
+    expires: int
+
+
+def open_selection_session(response: HttpResponse, reference: str, *, expires_at: datetime) -> None:
+    """Gives the browser the ticket of a selection. The choice puts a launch's ticket in its place."""
+    ticket = SelectionTicket(reference, int(expires_at.timestamp()))
+    value = signing.dumps([ticket.reference, ticket.expires], salt=_SELECTION_SALT)
+    set_launch_cookie(response, _cookie_name(reference), value, path=_session_path(reference))
+
+
+def selection_url(reference: str) -> str:
+    """The first page of a selection, below the path of its session."""
+    return _below(_session_path(reference), "lms_choose:picker")
 
 
 def open_session(response: HttpResponse, landing: Landing, *, return_url: str, page: str, now: datetime) -> None:
@@ -160,19 +186,19 @@ class LaunchCsrfMiddleware(CsrfViewMiddleware):
     """
 
     def _get_secret(self, request: HttpRequest) -> str | None:
-        ticket = ticket_of(request)
+        ticket = ticket_of(request) or selection_ticket_of(request)
         if ticket is None:
             return super()._get_secret(request)  # type: ignore[misc, no-any-return]
         return salted_hmac(_SALT + ".csrf", f"{ticket.reference}:{ticket.expires}").hexdigest()[:32]
 
     def process_request(self, request: HttpRequest) -> None:
-        if ticket_of(request) is not None:
+        if _has_ticket(request):
             request.META["CSRF_COOKIE"] = self._get_secret(request)
         else:
             super().process_request(request)
 
     def _set_csrf_cookie(self, request: HttpRequest, response: HttpResponse) -> None:
-        if ticket_of(request) is None:
+        if not _has_ticket(request):
             super()._set_csrf_cookie(request, response)  # type: ignore[misc]
 
 
@@ -185,7 +211,13 @@ class VisitorMiddleware:
     def __call__(self, request: HttpRequest) -> HttpResponse:
         if hasattr(request, "launch_ticket"):
             request.user = AnonymousUser()
-            visitor = _visitor_of_ticket(request)
+            visitor: Visitor | None
+            if selection_ticket_of(request) is not None:
+                if not request.path_info.startswith(_CHOOSE):
+                    raise PermissionDenied(_("First choose what to open."))
+                visitor = Visitor()
+            else:
+                visitor = _visitor_of_ticket(request)
             if visitor is None:
                 from courseway.lms.views import refuse  # the page lives with the launch views
 
@@ -203,16 +235,34 @@ def ticket_of(request: HttpRequest) -> Ticket | None:
     return ticket if isinstance(ticket, Ticket) else None
 
 
-def _read_ticket(request: HttpRequest, reference: str) -> Ticket | None:
+def selection_ticket_of(request: HttpRequest) -> SelectionTicket | None:
+    ticket = getattr(request, "launch_ticket", None)
+    return ticket if isinstance(ticket, SelectionTicket) else None
+
+
+def _has_ticket(request: HttpRequest) -> bool:
+    return getattr(request, "launch_ticket", None) is not None
+
+
+def _read_ticket(request: HttpRequest, reference: str) -> Ticket | SelectionTicket | None:
     value = read_launch_cookie(request, _cookie_name(reference))
     if not value:
         return None
-    try:
-        ticket = Ticket(*signing.loads(value, salt=_SALT, fallback_keys=[*settings.SECRET_KEY_FALLBACKS]))
-    except (signing.BadSignature, TypeError, ValueError):
+    ticket = _unsign(value, Ticket, _SALT) or _unsign(value, SelectionTicket, _SELECTION_SALT)
+    if ticket is None:
         return None
     is_alive = ticket.expires > timezone.now().timestamp()
     return ticket if is_alive and ticket.reference == reference else None
+
+
+T = TypeVar("T", Ticket, SelectionTicket)
+
+
+def _unsign(value: str, kind: type[T], salt: str) -> T | None:
+    try:
+        return kind(*signing.loads(value, salt=salt, fallback_keys=[*settings.SECRET_KEY_FALLBACKS]))
+    except (signing.BadSignature, TypeError, ValueError):
+        return None
 
 
 def _visitor_of_ticket(request: HttpRequest) -> Visitor | None:

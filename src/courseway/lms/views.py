@@ -15,7 +15,7 @@ from django.views.decorators.http import require_safe
 from courseway.courses.models import Assignment
 from courseway.lms import platforms, tool_keys
 from courseway.lms.addresses import redirect_url
-from courseway.lms.arrivals import Landing, arrive, repeat_arrival, replay_key
+from courseway.lms.arrivals import Landing, arrive, check_deployment, repeat_arrival, replay_key
 from courseway.lms.detection import find_course, read_facts
 from courseway.lms.known import Known, read_known
 from courseway.lms.models import Launch as LaunchRow
@@ -28,13 +28,22 @@ from courseway.lms.resolve import (
     check_course_openable,
     check_openable,
     describe_target,
+    may_want_links,
+    narrow_target,
     read_target,
     resolve_course,
     resolve_enroll,
     resolve_named,
     resolve_navigation,
 )
-from courseway.lms.sessions import landing_url, open_session, set_launch_cookie
+from courseway.lms.selection import begin_selection, may_choose, read_wish, wants_links
+from courseway.lms.sessions import (
+    landing_url,
+    open_selection_session,
+    open_session,
+    selection_url,
+    set_launch_cookie,
+)
 from courseway.lms.verification import Trail, begin_login, public_url_of, verify_v11, verify_v13
 from courseway.orgs.ids import new_id
 from courseway.orgs.models import Organization
@@ -117,15 +126,23 @@ def _launch(request: HttpRequest, trail: Trail, now: datetime) -> HttpResponse:
         target = read_target(public_url_of(request))
     if target is None:
         raise ForeignTargetError("the target is not an address of this installation")
-    if message.message is not Message.RESOURCE_LINK:
+    if message.message not in (Message.RESOURCE_LINK, Message.DEEP_LINKING):
         raise NotOfferedError(message.message.value)
     if not message.person.user_id:
         raise MissingUserError
     platform = trail.platform
     assert platform is not None  # noqa: S101 - nothing is verified without one
+    target = narrow_target(message, target)
+    if may_want_links(message, target) and wants_links(message, target):
+        known = _read_known(message, platform, target)
+        trail.step = "arrive"
+        check_deployment(message, platform, known, now)
+        trail.step = "resolve"
+        read_wish(message, target)
+        return _ask(request, message, platform, target, now)
     landing = _land(message, platform, target, trail, now)
     if landing is None:
-        return _ask(request, message, platform, trail, now)
+        return _ask(request, message, platform, target, now)
     response = HttpResponseRedirect(landing_url(landing))
     response.status_code = 303
     response.headers["Cache-Control"] = "no-store"
@@ -140,18 +157,24 @@ def _land(message: Launch, platform: KnownPlatform, target: Target, trail: Trail
     landing = repeat_arrival(message, platform, asked=asked, now=now)
     if landing is not None:
         return landing
-    known = read_known(message, platform.pk, target)
-    if known is None or known.is_revoked:
-        raise UnknownPlatformError("the platform was revoked")
-    if known.config_version != platform.config_version:
-        platforms.forget(platform.pk)
-        raise _StaleKeysError
+    known = _read_known(message, platform, target)
     trail.step = "resolve"
     resolution = _resolve(message, platform, target, known)
     if resolution is None:
         return None
     trail.step = "arrive"
     return arrive(message, platform, known, resolution, asked=asked, now=now)
+
+
+def _read_known(message: Launch, platform: KnownPlatform, target: Target) -> Known:
+    """What is known, freshly read, of a platform that is still as it was when the message was verified."""
+    known = read_known(message, platform.pk, target)
+    if known is None or known.is_revoked:
+        raise UnknownPlatformError("the platform was revoked")
+    if known.config_version != platform.config_version:
+        platforms.forget(platform.pk)
+        raise _StaleKeysError
+    return known
 
 
 def _resolve(message: Launch, platform: KnownPlatform, target: Target, known: Known) -> Resolution | None:
@@ -166,8 +189,6 @@ def _resolve(message: Launch, platform: KnownPlatform, target: Target, known: Kn
     )
     if named is not None:
         return named
-    if target.kind is Kind.SELECTION:
-        raise NotOfferedError(target.kind.value)
     if target.kind is Kind.ENROLL:
         return resolve_enroll(find_course(target.id, organization), message.role)
     facts = read_facts(message, platform, target)
@@ -182,8 +203,9 @@ def _resolve(message: Launch, platform: KnownPlatform, target: Target, known: Kn
     return resolution
 
 
-def _ask(request: HttpRequest, message: Launch, platform: KnownPlatform, trail: Trail, now: datetime) -> HttpResponse:
-    """No rule says where this link leads: the teacher is told how to connect it, a student whom to ask."""
+def _ask(request: HttpRequest, message: Launch, platform: KnownPlatform, target: Target, now: datetime) -> HttpResponse:
+    """Somebody has to choose before this can go on: a teacher does it now, everybody else is told whom to ask."""
+    is_for_lms = wants_links(message, target)
     row = LaunchRow(
         at=now,
         replay_key=replay_key(platform.pk, message.nonce),
@@ -193,21 +215,29 @@ def _ask(request: HttpRequest, message: Launch, platform: KnownPlatform, trail: 
         lms_context_id=(message.context.id if message.context else "")[:255],
         role=message.role.value,
         outcome=LaunchRow.Outcome.WAITING,
-        code="link_not_connected",
+        code="links_wanted" if is_for_lms else "link_not_connected",
         step="resolve",
     )
+    can_choose = may_choose(message)
     try:
         with transaction.atomic():
             row.save(force_insert=True)
+            if can_choose:
+                selection = begin_selection(message, target, platform_pk=platform.pk, reference=row.reference, now=now)
     except IntegrityError:
         raise ReplayError from None
-    context = {
-        "reference": row.reference,
-        "is_teacher": message.role is Role.TEACHER,
-        "link_title": message.resource_link.title if message.resource_link else "",
-        "return_url": build_return_url(message.return_url),
-    }
-    return _framed(render(request, "lms/waiting.html", context))
+    if not can_choose:
+        context = {
+            "reference": row.reference,
+            "is_for_lms": is_for_lms,
+            "return_url": build_return_url(message.return_url),
+        }
+        return _framed(render(request, "lms/waiting.html", context))
+    response = HttpResponseRedirect(selection_url(row.reference))
+    response.status_code = 303
+    response.headers["Cache-Control"] = "no-store"
+    open_selection_session(response, row.reference, expires_at=selection.expires_at)
+    return response
 
 
 def refuse(

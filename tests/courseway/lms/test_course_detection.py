@@ -54,6 +54,9 @@ def opened(response: Any) -> tuple[Assignment, str]:
 
 
 def is_asked(response: Any) -> bool:
+    """A student gets the notice at once, a teacher is led to the picker."""
+    if response.status_code == 303:
+        return str(response["Location"]).endswith("/choose/")
     return response.status_code == 200 and 'data-launch="waiting"' in response.content.decode()
 
 
