@@ -101,6 +101,20 @@ def test_every_test_says_what_must_hold() -> None:
     assert not silent, "\n".join(silent)
 
 
+def test_names_of_tests_hold_no_time() -> None:
+    """Parameters made from a clock are not part of a test's name: processes of a parallel run must agree on names."""
+    clocks = re.compile(r"\btime\.time\(|\bnow\(|\butcnow\(|\buuid\d\(|\bnew_id\(|\btoken_\w+\(")
+    found = []
+    for path in sorted((ROOT / "tests").rglob("test_*.py")):
+        text = path.read_text()
+        for node in ast.walk(ast.parse(text)):
+            for decorator in getattr(node, "decorator_list", []):
+                words = ast.get_source_segment(text, decorator) or ""
+                if "parametrize" in words and clocks.search(words) and re.search(r"ids=(str|repr)\b", words):
+                    found.append(f"{path.relative_to(ROOT)}:{decorator.lineno}")
+    assert not found, found
+
+
 def test_no_file_names_a_package_registry() -> None:
     """Where packages come from is the business of whoever installs them, so no file names a host or an index."""
     hosts = ("py" + "pi.org", "python" + "hosted", "registry." + "npmjs", "deb." + "debian.org", "index" + "-url =")

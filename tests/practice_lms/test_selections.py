@@ -140,7 +140,7 @@ def test_nothing_may_come_back(lms: PracticeLms, course: str, teacher: str, pick
         {f"{LINKING}data": "other"},
         {f"{LINKING}msg": 1},
     ],
-    ids=str,
+    ids=" and ".join,
 )
 def test_wrong_answer_makes_no_link(
     lms: PracticeLms, course: str, teacher: str, picker: Tool13, claims: dict[str, Any]
@@ -307,7 +307,7 @@ def test_content_items_become_links(
         {"context": "http://other.example/"},
         {"by": ""},
     ],
-    ids=str,
+    ids=" and ".join,
 )
 def test_wrong_content_items_make_no_link(
     lms: PracticeLms, course: str, teacher: str, picker11: Tool11, wish: dict[str, Any]
