@@ -311,6 +311,7 @@ def _show_grade(grade: Grade, item: LineItem, names: Mapping[str, str]) -> dict[
         "grading_progress": grade.grading_progress,
         "timestamp": grade.timestamp,
         "submission": dict(grade.submission),
+        "attempts": grade.attempts,
         "arrival": grade.arrival,
         "updated_at": grade.updated_at,
     }

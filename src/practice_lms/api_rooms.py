@@ -98,7 +98,11 @@ def serve_profiles(request: HttpRequest, body: dict[str, Any]) -> Any:
                 "title": profile.title,
                 "family_code": profile.family_code,
                 "quirks": {
-                    quirk.number: {"sentence": quirk.sentence, "is_on": profile.has(quirk.number)}
+                    quirk.number: {
+                        "sentence": quirk.sentence,
+                        "is_on": profile.has(quirk.number),
+                        "is_fixed": quirk.is_fixed,
+                    }
                     for quirk in QUIRKS
                     if profile.name in quirk.offered_in
                 },

@@ -7,11 +7,11 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from practice_lms.columns import LineItem, find_line_item_of_link, read_points, save_line_item
-from practice_lms.courses import check_id, get_course
+from practice_lms.courses import Course, check_id, get_course
 from practice_lms.database import take_number
 from practice_lms.profiles import choose_profile
 from practice_lms.refusals import RefusedError, read_whole_number
-from practice_lms.tools import check_address, get_tool
+from practice_lms.tools import Tool, check_address, get_tool
 
 STATES = ("published", "unpublished")
 HINTS = ("window", "iframe")
@@ -86,7 +86,7 @@ def add_link(
     )
     if points not in (None, ""):
         maximum = read_points(points)
-        if not (tool.version == "1.3" and choose_profile(db, tool.profile, course.profile).has("D7")):
+        if not _leaves_columns_to_tool(db, tool, course):
             save_line_item(db, LineItem("", course.id, tool.id, link.id, link.title, maximum))
     return link
 
@@ -116,9 +116,9 @@ def change_link(db: sqlite3.Connection, link: Link, *, points: str | int | float
     if points in (None, ""):
         return changed
     maximum = read_points(points)
-    if item is None:
+    if item is None and not _leaves_columns_to_tool(db, tool, get_course(db, link.course_id)):
         save_line_item(db, LineItem("", link.course_id, tool.id, link.id, changed.title, maximum))
-    else:
+    elif item is not None:
         db.execute(
             "UPDATE line_item SET label = ?, score_maximum = ? WHERE id = ?", (changed.title, str(maximum), item.id)
         )
@@ -169,6 +169,11 @@ def delete_link(db: sqlite3.Connection, link_id: str) -> None:
     """Remove a link with its column and grades."""
     get_link(db, link_id)
     db.execute("DELETE FROM link WHERE id = ?", (link_id,))
+
+
+def _leaves_columns_to_tool(db: sqlite3.Connection, tool: Tool, course: Course) -> bool:
+    """Whether points alone make no column: in a Brightspace the tool makes one (D7)."""
+    return tool.version == "1.3" and choose_profile(db, tool.profile, course.profile).has("D7")
 
 
 def _check_link(db: sqlite3.Connection, link: Link) -> Link:

@@ -93,6 +93,9 @@ def _save_tool(db: sqlite3.Connection, version: str, values: Mapping[str, Any]) 
         }
         for name in ("client_id", "deployment_id"):
             write_setting(db, name, str(wanted[name]))
+    for name in ("placements", "custom", "profile"):
+        if name in values:
+            wanted[name] = values[name]
     before = find_seeded_tool(db, version)
     return save_tool(db, wanted, tool_id=before.id if before else "")
 

@@ -1,10 +1,14 @@
 """One practice LMS for all tests of this folder; each test makes its own course, people and tools in it."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
+import httpx2
 import pytest
 
 from tests.practice_lms.running import KeysetServer, PracticeLms, Tool11, Tool13
+
+Switch = Callable[..., None]
+"""Switches quirks of a profile: `quirks("canvas", C3=False)`."""
 
 
 @pytest.fixture(scope="session")
@@ -53,3 +57,21 @@ def tool11(lms: PracticeLms) -> Tool11:
 def tool13(lms: PracticeLms, keyset: KeysetServer) -> Tool13:
     """A tool by LTI 1.3."""
     return Tool13(lms, keyset)
+
+
+@pytest.fixture
+def browser(lms: PracticeLms) -> Iterator[httpx2.Client]:
+    """A browser of its own, that follows redirects."""
+    with httpx2.Client(base_url=lms.url, follow_redirects=True, trust_env=False) as client:
+        yield client
+
+
+@pytest.fixture
+def quirks(lms: PracticeLms) -> Iterator[Switch]:
+    """A function that switches quirks of a profile; afterwards all is as it was."""
+
+    def switch(profile: str, **wishes: bool) -> None:
+        lms.post("profiles", profile=profile, quirks=wishes)
+
+    yield switch
+    lms.post("profiles", use="practice", reset=True)

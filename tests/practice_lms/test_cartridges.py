@@ -9,7 +9,7 @@ import httpx2
 import pytest
 
 from tests.practice_lms.running import PracticeLms, Tool11, Tool13
-from tests.practice_lms.test_pages import be, browser  # noqa: F401 - a fixture
+from tests.practice_lms.test_pages import be
 from tests.practice_lms.tool_side import CLAIM, ENDPOINT, launch_11, launch_13
 
 PACKAGE = {
@@ -177,7 +177,7 @@ def test_teacher_uploads_a_cartridge(
     browser: httpx2.Client,
     course: str,
     student: str,
-    tool13: Tool13,  # noqa: F811
+    tool13: Tool13,
 ) -> None:
     """On the course page a teacher uploads the file and reads what came of it; a student may not."""
     for person, status in ((student, 403), (lms.add_person(course, "teacher"), 200)):

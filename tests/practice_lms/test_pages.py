@@ -1,7 +1,5 @@
 """The pages of people, without script: who sees what, the way back from a tool, and what is refused."""
 
-from collections.abc import Iterator
-
 import httpx2
 import pytest
 
@@ -16,13 +14,6 @@ def graded(lms: PracticeLms, course: str, student: str, tool11: Tool11) -> dict[
     for person, score in ((student, "0.9"), (other, "0.4")):
         tool11.post_outcome(make_outcome("replaceResult", tool11.read_sourcedid(link["id"], person), score))
     return {"link": link["id"], "item": link["line_item"]["id"], "other": other}
-
-
-@pytest.fixture
-def browser(lms: PracticeLms) -> Iterator[httpx2.Client]:
-    """A browser of its own, that follows redirects."""
-    with httpx2.Client(base_url=lms.url, follow_redirects=True, trust_env=False) as client:
-        yield client
 
 
 def be(browser: httpx2.Client, person: str) -> httpx2.Response:
