@@ -20,7 +20,7 @@ from courseway import secrets_box
 from courseway.courses.models import Enrollment, Role
 from courseway.lms.copies import make_child
 from courseway.lms.known import Known
-from courseway.lms.launch_details import guess_course_url, read_lti_id
+from courseway.lms.launch_details import USER_ID, guess_course_url, read_lti_id
 from courseway.lms.mentors import read_mentor_list, store_mentor_list
 from courseway.lms.models import (
     Arrival,
@@ -132,7 +132,7 @@ def arrive(
     deployment_pk = _find_deployment(launch, platform, known, now)
     with transaction.atomic():
         place = _find_place(launch, platform, resolution, now)
-        context_pk = _store_context(launch, deployment_pk, now)
+        context_pk = _store_context(launch, deployment_pk, now, is_new=not known.is_course_connected)
         is_first = _connect_course(place, context_pk, known, launch, now)
         if not known.knows_course(place.course_pk):
             known = replace(known, enrollment_role="", enrollment_covers_course=False)
@@ -235,7 +235,7 @@ def fingerprint(launch: Launch, asked: str, lti_id_field: str) -> str:
             asked,
             launch.role.value,
             [person.name, person.given_name, person.family_name, person.email, person.is_test_user],
-            read_lti_id(launch, lti_id_field),
+            _lti_id(launch, lti_id_field),
             context
             and [context.id, context.title, context.label, context.offering_sourcedid, context.section_sourcedid],
             link and [link.title],
@@ -247,6 +247,11 @@ def fingerprint(launch: Launch, asked: str, lti_id_field: str) -> str:
             [launch.custom.get(name, "") for name in ("send_grade", "course_offering_sourcedid", "parent_course_id")],
         ]
     )
+
+
+def _lti_id(launch: Launch, field: str) -> str:
+    """Most organizations take the user id, for which nothing has to be looked for."""
+    return (launch.person.user_id or "")[:255] if field == USER_ID else read_lti_id(launch, field)
 
 
 def _digest(value: Any) -> str:
@@ -272,7 +277,7 @@ def _find_deployment(launch: Launch, platform: KnownPlatform, known: Known, now:
     return int(pk)
 
 
-def _store_context(launch: Launch, deployment_pk: int, now: datetime) -> int:
+def _store_context(launch: Launch, deployment_pk: int, now: datetime, *, is_new: bool = True) -> int:
     context = launch.context
     values: dict[str, Any] = {
         "deployment_id": deployment_pk,
@@ -283,7 +288,8 @@ def _store_context(launch: Launch, deployment_pk: int, now: datetime) -> int:
         "section_sourcedid": context.section_sourcedid[:255] if context else "",
         "roster_url": launch.roster.url if launch.roster else "",
         "family": launch.platform.family[:60],
-        "guessed_url": guess_course_url(launch),
+        # Looked for once, when the LMS course is new to the course: it does not change.
+        "guessed_url": guess_course_url(launch) if is_new else "",
         "created_at": now,
     }
     # What this launch does not say stays as an earlier one said it (LTI-wide: titles may be left out at will).
@@ -366,7 +372,7 @@ def _store_person(launch: Launch, platform: KnownPlatform, known: Known, now: da
     sent = launch.person
     name = (sent.name or " ".join(filter(None, (sent.given_name, sent.family_name))))[:255]
     email = sent.email[:255]
-    lti_id = read_lti_id(launch, platform.lti_id_field)
+    lti_id = _lti_id(launch, platform.lti_id_field)
     if known.identity_pk is not None and known.person_pk is not None:
         kept_name, kept_email, was_test_user, kept_id = known.identity_facts
         name, email, lti_id = name or kept_name, email or kept_email, lti_id or kept_id

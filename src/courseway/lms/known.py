@@ -25,7 +25,7 @@ class Known:
     link_assignment_pk: int | None
     identity_pk: int | None
     person_pk: int | None
-    identity_facts: tuple[str, str, bool]
+    identity_facts: tuple[str, str, bool, str]  # name, e-mail, is a test user, LTI ID
     is_course_connected: bool
     is_first_context: bool
     connection_identity: str
@@ -45,7 +45,7 @@ SELECT p.config_version, p.revoked_at, d.id, d.approved, x.id, l.id, l.assignmen
        cc.id, cc.is_first, cc.identity,
        CASE WHEN m.active THEN m.role ELSE '' END, CASE WHEN e.active THEN e.role ELSE '' END, e.covers_whole_course,
        a.id, a.public_id, a.content_id, a.course_id, c.organization_id, a.published, c.published, c.lti_enabled,
-       a.deleted_at, c.archived_at
+       a.deleted_at, c.archived_at, i.lti_id
   FROM lms_platform p
   LEFT JOIN lms_deployment d ON d.platform_id = p.id AND d.deployment_id = %(deployment)s
   LEFT JOIN lms_context x ON x.deployment_id = d.id AND x.context_id = %(context)s
@@ -95,7 +95,7 @@ def read_known(launch: Launch, platform_pk: int, target: Target) -> Known | None
         link_assignment_pk=row[6],
         identity_pk=row[7],
         person_pk=row[8],
-        identity_facts=(row[9] or "", row[10] or "", bool(row[11])),
+        identity_facts=(row[9] or "", row[10] or "", bool(row[11]), row[28] or ""),
         is_course_connected=row[12] is not None,
         is_first_context=bool(row[13]),
         connection_identity=row[14] or "",

@@ -15,7 +15,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_http_methods
 
-from courseway.lms.lti_id import EMAIL, SOURCEDID, USER_ID
+from courseway.lms.launch_details import EMAIL, SOURCEDID, USER_ID
 from courseway.lms.models import Arrival, LmsIdentity, Platform
 from courseway.orgs.access import get_organization_to_own, sign_in_required
 from courseway.orgs.models import Organization

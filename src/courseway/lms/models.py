@@ -124,7 +124,7 @@ class Context(models.Model):
     section_sourcedid = models.CharField(max_length=255, blank=True)
     roster_url = models.URLField(max_length=2000, blank=True)
     family = models.CharField(max_length=60, blank=True)  # canvas, moodle, … as the platform says; quirks go by it
-    # The LMS course's own address as far as a launch tells (`course_address.guess_course_url`); only ever proposed.
+    # The LMS course's own address as far as a launch tells (`launch_details.guess_course_url`); only ever proposed.
     guessed_url = models.URLField(max_length=2000, blank=True, default="", db_default="")
     created_at = models.DateTimeField(default=timezone.now)
 
@@ -236,7 +236,7 @@ class LmsIdentity(models.Model):
     # The same without case, to be found by; whoever writes `email` past `save` writes both.
     folded_email = models.CharField(max_length=FOLDED_LENGTH, blank=True, default="", db_default="")
     is_test_user = models.BooleanField(default=False)
-    # The value of the field that the organization chose for its exports (`lti_id.read_lti_id`).
+    # The value of the field that the organization chose for its exports (`launch_details.read_lti_id`).
     lti_id = models.CharField(max_length=255, blank=True, default="", db_default="")
     created_at = models.DateTimeField(default=timezone.now)
 

@@ -27,6 +27,7 @@ class KnownPlatform:
     version: str
     config_version: int
     is_revoked: bool
+    lti_id_field: str = "user_id"  # of the organization (`launch_details.read_lti_id`)
     trusts_emails: bool = False
     accepts_actual_user: bool = False
     name: str = ""
@@ -56,7 +57,7 @@ def find_by_consumer_key(key: str, *, is_fresh: bool) -> KnownPlatform | None:
     """The LTI 1.1 platform of a consumer key. `is_fresh` reads the database whatever is in memory."""
     if not is_fresh and (known := _still_good(_by_key.get(key))):
         return known
-    row = ConsumerKey.objects.select_related("platform").filter(key=key).first()
+    row = ConsumerKey.objects.select_related("platform__organization").filter(key=key).first()
     return _keep(_from_consumer_key(row)) if row else None
 
 
@@ -67,7 +68,9 @@ def find_by_issuer(issuer: str, client_id: str, *, is_fresh: bool) -> KnownPlatf
     """
     if not is_fresh and (known := _still_good(_by_registration.get((issuer, client_id)))):
         return known
-    rows = Registration.objects.select_related("platform").filter(issuer=issuer, platform__revoked_at=None)
+    rows = Registration.objects.select_related("platform__organization").filter(
+        issuer=issuer, platform__revoked_at=None
+    )
     found = list(rows.filter(client_id=client_id) if client_id else rows[:2])
     if len(found) != 1:
         return None
@@ -79,7 +82,7 @@ def find_by_issuer(issuer: str, client_id: str, *, is_fresh: bool) -> KnownPlatf
 def find_by_pk(pk: int, *, is_fresh: bool) -> KnownPlatform | None:
     if not is_fresh and (known := _still_good(_by_pk.get(pk))):
         return known
-    platform = Platform.objects.select_related("registration", "consumer_key").filter(pk=pk).first()
+    platform = Platform.objects.select_related("organization", "registration", "consumer_key").filter(pk=pk).first()
     if platform is None:
         return None
     if platform.version == Platform.Version.V13:
@@ -126,6 +129,7 @@ def _from_consumer_key(row: ConsumerKey) -> KnownPlatform:
         version=platform.version,
         config_version=platform.config_version,
         is_revoked=platform.revoked_at is not None,
+        lti_id_field=platform.organization.lti_id_field,
         trusts_emails=platform.trusts_emails,
         accepts_actual_user=platform.accepts_actual_user,
         name=platform.name,
@@ -143,6 +147,7 @@ def _from_registration(row: Registration) -> KnownPlatform:
         version=platform.version,
         config_version=platform.config_version,
         is_revoked=platform.revoked_at is not None,
+        lti_id_field=platform.organization.lti_id_field,
         trusts_emails=platform.trusts_emails,
         accepts_actual_user=platform.accepts_actual_user,
         name=platform.name,
