@@ -65,5 +65,13 @@ def deep_linking_url() -> str:
     return absolute("/lti/resource_selection")
 
 
+def editor_button_url() -> str:
+    return absolute("/lti/editor_button")
+
+
+def course_navigation_url() -> str:
+    return absolute("/lti/course_navigation")
+
+
 def canvas_json_url() -> str:
     return absolute("/lti/canvas.json")

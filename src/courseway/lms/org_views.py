@@ -110,6 +110,8 @@ def our_values() -> dict[str, str]:
         "redirect_url": addresses.redirect_url(),
         "launch_url": addresses.launch_url(),
         "keyset_url": addresses.keyset_url(),
+        "deep_linking_url": addresses.deep_linking_url(),
+        "canvas_json_url": addresses.canvas_json_url(),
         "public_key": tool_keys.public_key_pem(),
     }
 

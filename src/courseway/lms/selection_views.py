@@ -154,15 +154,19 @@ def _show(
     if not selection.wish.takes_links:
         return render(request, "lms/choose/not_taken.html", {"selection": selection})
     chosen = describe_chosen(selection)
+    chosen_ids = {assignment.public_id for assignment in chosen}
+    page = describe_page(selection, place)
+    shown = {assignment.public_id for group in page.get("groups", ()) for assignment in group.rows}
     words = {
         "selection": selection,
         "place": place,
         "problem": problem,
         "typed": request.POST.get("email", ""),
         "chosen": chosen,
-        "chosen_ids": {assignment.public_id for assignment in chosen},
+        "chosen_ids": chosen_ids,
+        "elsewhere": len(chosen_ids - shown),
         "sent_to": find_address(purpose=PURPOSE, subject=selection.row.reference, now=now),
-        **describe_page(selection, place),
+        **page,
     }
     return render(request, "lms/choose/picker.html", words, status=status)
 

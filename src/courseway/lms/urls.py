@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.urls import path
 
 from courseway.lms import views
-from courseway.lms.tool_xml_views import show_tool_xml
+from courseway.lms.tool_config_views import show_canvas_json, show_tool_xml
 
 app_name = "lti"
 
@@ -14,6 +14,7 @@ urlpatterns = [
     path("launch", views.launch, name="launch"),
     path("keys", views.keys, name="keys"),
     path("config.xml", show_tool_xml, name="config_xml"),
+    path("canvas.json", show_canvas_json, name="canvas_json"),
     path("a/<str:assignment>", views.launch, name="assignment"),
     path("c/<str:content>", views.launch, name="content"),
     path("e/<str:course>", views.launch, name="enroll"),

@@ -272,6 +272,8 @@ def refuse(
         "reference": reference,
         "step": trail.step,
         "platform_name": trail.platform.name if trail.platform and message else "",
+        # A key or an issuer that is unknown here may belong to another installation (A8).
+        "our_address": settings.PUBLIC_URL if isinstance(error, UnknownPlatformError) else "",
         "return_url": build_return_url(return_url, error_message=f"{error.hint} ({reference})") if return_url else "",
         "is_student": message is not None and message.role is not Role.TEACHER,
     }

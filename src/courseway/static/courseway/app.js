@@ -234,6 +234,24 @@
     if (event.target.closest("[data-print]")) window.print();
   });
 
+  // The step between two sites that needs nobody: its button stays for those without scripts
+  const onward = document.querySelector("form[data-auto-submit]");
+  if (onward) onward.requestSubmit();
+
+  // A button that says how many boxes are marked, here and on other pages of the list
+  function countMarks(form) {
+    const button = form.querySelector("[data-count-marks]");
+    if (!button) return;
+    const here = form.querySelectorAll("input[name=mark]:checked").length;
+    const all = here + Number(button.dataset.elsewhere || 0);
+    button.textContent = all ? `${button.dataset.countMarks} (${all})` : button.dataset.countMarks;
+  }
+
+  document.addEventListener("change", (event) => {
+    if (event.target.matches("input[name=mark]")) countMarks(event.target.form);
+  });
+  for (const button of document.querySelectorAll("[data-count-marks]")) countMarks(button.form);
+
   // htmx: the token of the page goes with every write
   document.addEventListener("htmx:configRequest", (event) => {
     const token = document.querySelector("input[name=csrfmiddlewaretoken]");
