@@ -202,6 +202,8 @@ STORAGES = {
 }
 WHITENOISE_USE_FINDERS = not _is_collected
 WHITENOISE_AUTOREFRESH = False
+# The path of PUBLIC_URL is the script name (wsgi.py), which WhiteNoise does not see.
+WHITENOISE_STATIC_PREFIX = "/static/"
 
 LANGUAGE_CODE = env.str("COURSEWAY_LANGUAGE", "en")
 TIME_ZONE = env.str("COURSEWAY_TIME_ZONE", "UTC")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -182,6 +183,31 @@ def test_serve_answers_and_ends_with_all_its_children(installation: Installation
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         probe.bind(("127.0.0.1", port))
+
+
+@pytest.mark.parametrize("path", ["", "/campus/courseway"])
+def test_pages_bring_their_styles_and_scripts(installation: Installation, path: str) -> None:
+    """Below a path too: every file that a page names is there, as what it is, and kept for long."""
+    port = find_port()
+    base = f"http://127.0.0.1:{port}"
+    installation.settings = {"COURSEWAY_PUBLIC_URL": base + path}
+    assert installation.run("migrate").returncode == 0
+    server = installation.start("serve", "--port", str(port), "--no-worker", "--workers", "1")
+    try:
+        wait_until_ready(server, f"{base}{path}/readyz")
+        with urllib.request.urlopen(f"{base}{path}/account/login/", timeout=10) as answer:
+            page = answer.read().decode()
+        files = re.findall(r'(?:href|src)="([^"]+\.(?:css|js|svg))"', page)
+        kinds = set()
+        for file in files:
+            assert file.startswith(f"{path}/static/")
+            with urllib.request.urlopen(base + file, timeout=10) as answer:
+                kinds.add(answer.headers.get_content_type())
+                assert "immutable" in answer.headers["Cache-Control"]
+        assert kinds == {"text/css", "text/javascript", "image/svg+xml"}
+    finally:
+        server.send_signal(signal.SIGTERM)
+        server.communicate(timeout=30)
 
 
 def test_the_demo_takes_nothing_that_is_not_its_own(installation: Installation, tmp_path: Path) -> None:
