@@ -58,6 +58,11 @@ class CourseWork:
     hidden: int = 0
 
     @property
+    def sends_grades(self) -> bool:
+        """Whether grades go to an LMS at all; a course that only enrolls keeps them here (F4)."""
+        return self.course.lti_enabled and not self.course.enroll_only
+
+    @property
     def rows(self) -> list[WorkRow]:
         return [row for module in self.modules for row in module.rows]
 
@@ -116,7 +121,8 @@ def list_course_work(
                 work.hidden += 1
                 continue
             row = _row(assignment, submission, can_open, now)
-            row.delivery = delivery_word(deliveries.get((assignment.pk, person.pk), []))
+            if work.sends_grades:
+                row.delivery = delivery_word(deliveries.get((assignment.pk, person.pk), []))
             if not work.modules or work.modules[-1].module.pk != assignment.module_id:
                 work.modules.append(ModuleRows(assignment.module))
             work.modules[-1].rows.append(row)

@@ -214,7 +214,7 @@ def _show_not_counted(request: HttpRequest, work: Work, refusal: WorkError, answ
 def _delivery_context(work: Work) -> dict[str, object]:
     submission = work.submission
     deliveries: list[Delivery] = []
-    if submission is not None and submission.is_grade_visible:
+    if submission is not None and submission.is_grade_visible and not work.course.enroll_only:
         key = (work.assignment.pk, work.person.pk)
         deliveries = delivery_states([key[0]], [key[1]]).get(key, [])
     return {"work": work, "delivery": delivery_word(deliveries)}

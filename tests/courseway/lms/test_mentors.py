@@ -248,12 +248,9 @@ def visit_by_account(cast: Cast) -> Callable[[str, str], Any]:
     cast.mia.account = make_account("mia@acme.example", "Mia Mentor")
     cast.mia.save()
 
-    def visit(method: str, path: str) -> Any:
-        client = Client(raise_request_exception=False)
-        client.force_login(cast.mia.account)
-        return send(client, method, path)
-
-    return visit
+    client = Client(raise_request_exception=False)
+    client.force_login(cast.mia.account)
+    return lambda method, path: send(client, method, path)
 
 
 @pytest.mark.parametrize("make_visit", [visit_by_launch, visit_by_account])
