@@ -1,6 +1,8 @@
 """The services that tools call: keyset, tokens, line items, scores, results, outcomes. Each can fail on purpose."""
 
 import json
+import os
+import ssl
 from functools import lru_cache
 from typing import Any
 
@@ -124,8 +126,14 @@ def give_token(request: HttpRequest, *, now: float) -> HttpResponse:
 
 @lru_cache(maxsize=1)
 def _open_client() -> httpx2.Client:
-    """One client for the process. Proxies of the environment are for other networks than this machine's own."""
-    return httpx2.Client(timeout=KEYSET_TIMEOUT, trust_env=False, headers={"User-Agent": "practice-lms/1.0"})
+    """One client for the process. Proxies of the environment are for other networks than this machine's own.
+
+    A tool behind a certificate that nobody knows is believed when PRACTICE_LMS_CA_FILE names that certificate.
+    """
+    file = os.environ.get("PRACTICE_LMS_CA_FILE", "")
+    verify = ssl.create_default_context(cafile=file) if file else True
+    agent = {"User-Agent": "practice-lms/1.0"}
+    return httpx2.Client(timeout=KEYSET_TIMEOUT, trust_env=False, headers=agent, verify=verify)
 
 
 def fetch_keyset(url: str) -> dict[str, Any]:

@@ -8,20 +8,21 @@ from __future__ import annotations
 
 import json
 import os
+import secrets
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.error import URLError
 from urllib.request import ProxyHandler, build_opener
 
 from courseway.supervise import die_with
-from tests.end_to_end.demo import free_port
+from tests.end_to_end.demo import EXAMPLE, free_port
 from tests.practice_lms.running import PracticeLms
 
 START_SECONDS = 90
@@ -71,30 +72,58 @@ class Courseway:
 
 @dataclass
 class Stand:
-    """Courseway and a practice LMS that know of each other by one organization."""
+    """Courseway with one organization, and a practice LMS; `info` is what its tools have to know about it."""
 
     courseway: Courseway
     lms: PracticeLms
-    org: str = ""
-    info: dict[str, str] = field(default_factory=dict)
+    org: str
+    info: dict[str, str]
+
+    def add_key(self, name: str, **values: Any) -> dict[str, Any]:
+        """An LTI 1.1 key and its tool in the LMS. `values` are further ones of the tool."""
+        key = self.courseway.run("key", "create", "--org", self.org, "--name", name)
+        wanted = {"title": name, "launch_url": key["launch_url"], **values}
+        return {**key, "tool": self.lms.post("tools", version="1.1", key=key["key"], secret=key["secret"], **wanted)}
+
+    def add_registration(self, name: str, *, audience: str = "", **values: Any) -> dict[str, Any]:
+        """A registration and its tool by LTI 1.3 in the LMS. `values` are further ones of the tool."""
+        client = f"client-{secrets.token_hex(4)}"
+        urls = [word for one in ("auth", "token", "keyset") for word in (f"--{one}-url", self.info[f"{one}_url"])]
+        added = self.courseway.run(
+            *("platform", "add", "--org", self.org, "--name", name, "--issuer", self.info["issuer"]),
+            *("--client-id", client, *urls, *(("--audience", audience) if audience else ())),
+        )
+        wanted = {"title": name, "launch_url": added["launch_url"], "redirect_urls": [added["redirect_url"]], **values}
+        ours = {one: added[one] for one in ("login_url", "keyset_url")}
+        return {**added, "tool": self.lms.post("tools", version="1.3", client_id=client, **ours, **wanted)}
+
+    def import_example(self, *settings: str) -> dict[str, Any]:
+        """The example course with LTI enabled and these settings."""
+        made = self.courseway.run("course", "import", str(EXAMPLE.parent), "--org", self.org)
+        return dict(self.courseway.run("course", "set", made["id"], "lti_enabled=true", *settings))
+
+
+OWNER = "owner@school.example"
+PASSWORD = "correct horse battery"
 
 
 @contextmanager
-def run_stand(folder: Path, *, workers: int = 1, **settings: str) -> Iterator[Stand]:
-    """Courseway on 127.0.0.1 and the practice LMS on localhost: two hosts, because cookies do not tell ports apart."""
+def run_stand(folder: Path, *, public_url: str = "", port: int = 0, trusted: Path | None = None) -> Iterator[Stand]:
+    """Courseway on 127.0.0.1 and the practice LMS on localhost: two hosts, because cookies do not tell ports apart.
+
+    `trusted` is a certificate that the LMS shall believe.
+    """
     with ExitStack() as stack:
-        courseway = stack.enter_context(run_courseway(folder / "courseway", workers=workers, **settings))
-        lms = PracticeLms(folder / "practice-lms")
+        courseway = stack.enter_context(run_courseway(folder / "courseway", public_url=public_url, port=port))
+        lms = PracticeLms(folder / "practice-lms", **({"PRACTICE_LMS_CA_FILE": str(trusted)} if trusted else {}))
         stack.callback(lms.stop)
-        made = courseway.run("org", "create", "--name", "North School", "--owner", "owner@school.example")
+        made = courseway.run("org", "create", "--name", "North School", "--owner", OWNER)
         yield Stand(courseway, lms, made["org"], lms.get("info"))
 
 
 @contextmanager
-def run_courseway(
-    folder: Path, *, public_url: str = "", port: int = 0, workers: int = 1, **settings: str
-) -> Iterator[Courseway]:
-    """Migrated and served, ready when the block begins. `settings` are further variables of its environment."""
+def run_courseway(folder: Path, *, public_url: str = "", port: int = 0, workers: int = 1) -> Iterator[Courseway]:
+    """Migrated and served, ready when the block begins. The first owner's password is PASSWORD."""
     folder.mkdir(parents=True)
     port = port or free_port()
     local = f"http://127.0.0.1:{port}"
@@ -105,7 +134,7 @@ def run_courseway(
         "COURSEWAY_DATA_DIR": str(folder / "data"),
         "COURSEWAY_PUBLIC_URL": url,
         "COURSEWAY_ALLOWED_PRIVATE_NETWORKS": LOOPBACK,
-        **settings,
+        "COURSEWAY_OWNER_PASSWORD": PASSWORD,
     }
     parent = os.getpid()
     program = [sys.executable, "-W", "ignore", "-P"]

@@ -18,14 +18,14 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from tests.end_to_end.demo import EXAMPLE, read_answers
+from tests.end_to_end.demo import read_answers
 from tests.end_to_end.plain_browser import Page, PlainBrowser
 from tests.end_to_end.recipes import LINK, OWN_TARGET, RECIPES, TOOL, Recipe
 from tests.end_to_end.servers import Stand, run_stand
 
 GRADE_SECONDS = 30
 LMS_POINTS = 40
-SETTINGS = ("lti_enabled=true", "constant_urls=true", "course_copy=true", "release_grades_automatically=true")
+SETTINGS = ("constant_urls=true", "course_copy=true", "release_grades_automatically=true")
 
 
 @dataclass
@@ -73,9 +73,8 @@ def roll_over(stand: Stand, recipe: Recipe) -> Rollover:
 
 def make_master(run: Rollover) -> None:
     """A course with copying switched on, and the LMS course that is to be mapped, with its people."""
-    courseway, lms, recipe = run.stand.courseway, run.stand.lms, run.recipe
-    made = courseway.run("course", "import", str(EXAMPLE.parent), "--org", run.stand.org)
-    run.master = courseway.run("course", "set", made["id"], *SETTINGS)
+    lms, recipe = run.stand.lms, run.recipe
+    run.master = run.stand.import_example(*SETTINGS)
     sis = {"sourcedid": f"sis:{recipe.name}:2026"} if recipe.has_sis_ids else {"sourcedid": ""}
     title = f"Programming 2026, {recipe.name}"
     course = lms.post("courses", title=title, label="P26", profile=recipe.profile, **sis)
@@ -91,39 +90,20 @@ def make_master(run: Rollover) -> None:
 
 def add_tool(run: Rollover, version: str) -> str:
     """The tool on both sides, as its owner sets it up: key and secret, or a registration."""
-    courseway, lms, recipe, org = run.stand.courseway, run.stand.lms, run.recipe, run.stand.org
+    recipe = run.recipe
     parameters = dict(recipe.custom) if version == recipe.version else {}
     if recipe.parameters_on == TOOL:
         parameters |= name_parameters(run)
     shared = {
-        "title": f"Courseway {recipe.name}",
-        "version": version,
         "profile": recipe.profile,
         "custom": parameters,
         "course": run.course if recipe.is_course_tool else "",
     }
     if version == "1.1":
-        key = courseway.run("key", "create", "--org", org, "--name", recipe.name)
-        made = lms.post("tools", launch_url=key["launch_url"], key=key["key"], secret=key["secret"], **shared)
-        return str(made["id"])
-    info, client = run.stand.info, f"client-{recipe.name}-{run.course}"
-    urls = {name: f"--{name}-url" for name in ("auth", "token", "keyset")}
-    words = [word for name, flag in urls.items() for word in (flag, info[f"{name}_url"])]
-    added = courseway.run(
-        *("platform", "add", "--org", org, "--name", recipe.name, "--issuer", info["issuer"], "--client-id", client),
-        *words,
-        *(("--audience", recipe.audience) if recipe.audience else ()),
-    )
-    made = lms.post(
-        "tools",
-        client_id=client,
-        login_url=added["login_url"],
-        launch_url=added["launch_url"],
-        redirect_urls=[added["redirect_url"]],
-        keyset_url=added["keyset_url"],
-        **shared,
-    )
-    return str(made["id"])
+        made = run.stand.add_key(f"Courseway {recipe.name}", **shared)
+    else:
+        made = run.stand.add_registration(f"Courseway {recipe.name}", audience=recipe.audience, **shared)
+    return str(made["tool"]["id"])
 
 
 def name_parameters(run: Rollover, **changes: str) -> dict[str, str]:
@@ -331,8 +311,8 @@ def main() -> int:
                 print(f"{recipe.name}: {lines[0]}", file=sys.stderr)
     print(draw_table(rows))
     print(f"\n{len(chosen) - len(failures)} of {len(chosen)} in {time.monotonic() - began:.0f} s")
-    for failure in failures:
-        print(f"\n{failure[:3000]}", file=sys.stderr)
+    for said in failures:
+        print(f"\n{said[:3000]}", file=sys.stderr)
     return 1 if failures else 0
 
 

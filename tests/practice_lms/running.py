@@ -41,9 +41,10 @@ def _environment() -> dict[str, str]:
 class PracticeLms:
     """A practice LMS in a process of its own."""
 
-    def __init__(self, data: Path, *arguments: str) -> None:
+    def __init__(self, data: Path, *arguments: str, **environment: str) -> None:
         command = [sys.executable, "-m", "practice_lms", "serve", "--port", "0", "--data", str(data), *arguments]
-        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=_environment())
+        variables = {**_environment(), **environment}
+        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=variables)
         assert self.process.stdout is not None
         line = self.process.stdout.readline().strip()
         assert line.startswith("Practice LMS is ready: "), line

@@ -1,0 +1,85 @@
+"""Somebody at the practice LMS in a real browser: who they are, their course, and opening an activity in it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from playwright.sync_api import Browser, BrowserContext, FrameLocator, Page, expect, sync_playwright
+
+from tests.end_to_end.chromium import find_chromium
+from tests.end_to_end.demo import CHROMIUM_ARGUMENTS
+
+MILLISECONDS = 20_000
+
+
+@contextmanager
+def run_chromium() -> Iterator[Browser]:
+    """A browser process for a module of tests; each person gets a context of their own in it."""
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=str(find_chromium()), args=CHROMIUM_ARGUMENTS)
+        expect.set_options(timeout=MILLISECONDS)  # a busy machine is no failure
+        yield browser
+        browser.close()
+
+
+class Screen:
+    """One person's browser: cookies, tabs and clipboard of their own. What goes wrong in it is kept in `problems`."""
+
+    def __init__(self, browser: Browser, *, width: int = 1200, height: int = 900) -> None:
+        self.context: BrowserContext = browser.new_context(
+            viewport={"width": width, "height": height}, ignore_https_errors=True
+        )
+        self.context.set_default_timeout(MILLISECONDS)
+        self.context.grant_permissions(["clipboard-read", "clipboard-write"])
+        self.problems: list[str] = []
+        self.context.on("weberror", lambda error: self.problems.append(str(error.error)))
+        self.context.on(
+            "response",
+            lambda answer: self.problems.append(f"{answer.status} {answer.url}") if answer.status >= 400 else None,
+        )
+        self.page: Page = self.context.new_page()
+
+    def __enter__(self) -> Screen:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.context.close()
+
+    def read_clipboard(self, page: Page | None = None) -> str:
+        return str((page or self.page).evaluate("navigator.clipboard.readText()"))
+
+
+class LmsScreen(Screen):
+    """A person of the practice LMS."""
+
+    def __init__(self, browser: Browser, lms: str, name: str, *, width: int = 1200, height: int = 900) -> None:
+        super().__init__(browser, width=width, height=height)
+        self.lms = lms
+        self.page.goto(f"{lms}/?q={name}")
+        self.page.get_by_role("button", name=name).first.click()
+        expect(self.page.get_by_role("heading", level=1)).to_be_visible()
+
+    def open_course(self, course: str) -> Page:
+        self.page.goto(f"{self.lms}/courses/{course}")
+        return self.page
+
+    def open_activity(self, course: str, title: str, *, place: str = "window") -> Page | FrameLocator:
+        """Clicks a link of the course; where the tool appears: this window, a new `tab` or a `frame`."""
+        self.page.goto(f"{self.lms}/courses/{course}?in={place}")
+        link = self.page.get_by_role("link", name=title, exact=True)
+        if place == "tab":
+            with self.context.expect_page() as opened:
+                link.click()
+            return opened.value
+        link.click()
+        return self.page.frame_locator("iframe.tool") if place == "frame" else self.page
+
+
+def expect_landed(shown: Page | FrameLocator, *, role: str = "", assignment: str = "") -> None:
+    """A launch that was accepted, in this role and at this assignment."""
+    expect(shown.locator("body[data-launch=ok]")).to_have_count(1)
+    if role:
+        expect(shown.locator(f"body[data-role={role}]")).to_have_count(1)
+    if assignment:
+        expect(shown.locator(f"body[data-assignment='{assignment}']")).to_have_count(1)
