@@ -10,7 +10,7 @@ SOURCES := src tests
 help: ## Say what there is
 	@echo "Courseway: courses in any LMS, and every grade back in its gradebook."
 	@echo
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | sed -E 's/:.*## /\t/' | awk -F'\t' '{printf "  make %-12s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | sed -E 's/:.*## /\t/' | awk -F'\t' '{printf "  make %-14s %s\n", $$1, $$2}'
 
 setup: ## Make or refresh .venv (Python 3.11 or newer); quick when nothing changed
 	@scripts/setup.sh
@@ -18,10 +18,10 @@ setup: ## Make or refresh .venv (Python 3.11 or newer); quick when nothing chang
 demo: setup ## Run the main job: an LMS, a course, a grade. ARGS="--port 8000 --lms-port 8001 --fresh"
 	@$(VENV)/bin/courseway demo $(ARGS)
 
-browser: setup ## Find a Chromium for the browser tests, or install one with apt-get
-	@scripts/browser.sh
+programs: setup ## Find Chromium and nginx for the tests, or install them with apt-get
+	@scripts/programs.sh chromium nginx
 
-test: setup browser ## The whole suite: SQLite, the browser, PostgreSQL; says what it skipped and why
+test: setup programs ## The whole suite: SQLite, the browser, PostgreSQL; says what it skipped and why
 	@scripts/test.sh $(ARGS)
 
 check: setup ## Format, lint, types, import rules, tests on SQLite
@@ -57,4 +57,4 @@ clean: ## Remove .venv, .venv-peers, caches and the demo's data
 	@rm -rf $(VENV) .venv-peers .mypy_cache .ruff_cache .import_linter_cache .hypothesis data/demo
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-.PHONY: help setup demo browser test check format test-peers term-rollover lock lock-peers clean
+.PHONY: help setup demo programs test check format test-peers term-rollover lock lock-peers clean

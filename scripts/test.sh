@@ -48,8 +48,14 @@ run "SQLite" -n auto -m "not browser and not peers" "$@"
 if chromium=$("$python" -m tests.end_to_end.chromium 2>/dev/null); then
   CHROMIUM=$chromium run "Browser ($chromium)" -m browser "$@"
 else
-  skip "Browser" "no Chromium was found and none could be installed (see the lines of \`make browser\` above)"
+  skip "Browser" "no Chromium was found and none could be installed (see the lines of \`make programs\` above)"
 fi
+
+# These skip themselves; here it is said once more.
+PATH=$PATH:/usr/sbin:/usr/local/sbin command -v nginx >/dev/null ||
+  skip "Behind a proxy" "no nginx was found and none could be installed (see the lines of \`make programs\` above)"
+command -v libreoffice >/dev/null || command -v soffice >/dev/null ||
+  skip "CSV in a spreadsheet" "no LibreOffice was found: apt-get install libreoffice-calc-nogui"
 
 if find_postgres; then
   COURSEWAY_TEST_DATABASE=postgres run "PostgreSQL" -n auto -m "not browser and not peers" "$@"
