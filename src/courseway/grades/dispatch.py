@@ -144,7 +144,7 @@ class Dispatcher:
         now = self.clock()
         full = [platform for platform, lane in self._lanes.items() if lane.is_full]
         due = without_enroll_only(Delivery.objects.all()).select_related(
-            "platform__consumer_key", "platform__registration", "resource_link__context", "assignment"
+            "platform__consumer_key", "platform__registration", "resource_link__context", "assignment__course"
         )
         if full:
             due = due.exclude(platform_id__in=full)

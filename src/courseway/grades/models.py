@@ -95,6 +95,10 @@ class Delivery(models.Model):
         return self._percent(self.wanted_score, self.wanted_maximum)
 
     @property
+    def tried_percent(self) -> Decimal | None:
+        return self._percent(self.tried_score, self.tried_maximum)
+
+    @property
     def sent_percent(self) -> Decimal | None:
         return self._percent(self.sent_score, self.sent_maximum)
 

@@ -18,6 +18,7 @@ from django.db.models import Case, CharField, DateTimeField, F, Field, IntegerFi
 
 from courseway.grades.delivery import Job, Taken
 from courseway.grades.exchange import DeliveryError
+from courseway.grades.happenings import record_failed, record_sent
 from courseway.grades.models import Delivery, DeliveryTry
 from courseway.grades.retry import decide_next
 from courseway.outbound import AddressRefusedError, AnswerTooLargeError, OutboundError
@@ -103,19 +104,21 @@ def _store(outcomes: Sequence[Outcome], now: datetime, quiet_seconds: float, giv
     made = [outcome for outcome in outcomes if outcome.postponed_seconds is None]
     _store_tries(made, now)
     quiet_until = now + timedelta(seconds=quiet_seconds)
-    sent: dict[tuple[str, bool], list[int]] = defaultdict(list)
+    sent: dict[tuple[str, bool], list[Delivery]] = defaultdict(list)
     put_off: dict[tuple[str, float], list[int]] = defaultdict(list)
     for outcome in outcomes:
         job = outcome.job
         if outcome.postponed_seconds is not None:
             put_off[job.lease_token, outcome.postponed_seconds].append(job.delivery.pk)
         elif outcome.is_sent:
-            sent[job.lease_token, outcome.may_still_arrive].append(job.delivery.pk)
+            sent[job.lease_token, outcome.may_still_arrive].append(job.delivery)
         else:
             _store_failure(outcome, now, quiet_until, gives_up)
-    for (lease_token, is_later), pks in sent.items():
-        held = Delivery.objects.filter(pk__in=pks, lease_token=lease_token)
+    for (lease_token, is_later), deliveries in sent.items():
+        held = Delivery.objects.filter(pk__in=[one.pk for one in deliveries], lease_token=lease_token)
+        still_held = set(held.values_list("pk", flat=True))
         _store_sent(held, now, quiet_until if is_later else None)
+        record_sent([one for one in deliveries if one.pk in still_held], now=now)
     for (lease_token, seconds), pks in put_off.items():
         held = Delivery.objects.filter(pk__in=pks, lease_token=lease_token)
         _give_back(held, now + timedelta(seconds=seconds))
@@ -173,7 +176,8 @@ def _store_failure(outcome: Outcome, now: datetime, quiet_until: datetime, gives
     )
     quiet = quiet_until if outcome.may_still_arrive else None
     newer_at = max(now, quiet or now, not_before_at or now)
-    Delivery.objects.filter(pk=delivery.pk, lease_token=outcome.job.lease_token).update(
+    held = Delivery.objects.filter(pk=delivery.pk, lease_token=outcome.job.lease_token)
+    is_stored = held.update(
         state=_if_still_wanted(Value(following.state.value), Value(Delivery.State.WAITING.value), CharField()),
         next_try_at=_if_still_wanted(Value(next_try_at), Value(newer_at), DateTimeField()),
         tries=_if_still_wanted(F("tries"), Value(0), IntegerField()),
@@ -183,6 +187,8 @@ def _store_failure(outcome: Outcome, now: datetime, quiet_until: datetime, gives
         last_error_code=outcome.code[:40],
         last_error=_clean(outcome.words),
     )
+    if is_stored:
+        record_failed(delivery, following.state, outcome.code, now=now)
 
 
 def _give_back(held: QuerySet[Delivery], next_try_at: datetime) -> None:
