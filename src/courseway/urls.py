@@ -22,6 +22,7 @@ urlpatterns = [
     path("account/", include("courseway.orgs.sign_in_urls")),
     # The home of an organization shows launches and grades, which stand above the room of organizations.
     path("o/", include(([path("<slug:slug>/", show_organization, name="organization"), *orgs_urls], "orgs"))),
+    path("o/", include("courseway.events.urls")),
     path("o/", include("courseway.lms.org_urls")),
     path("o/", include("courseway.grades.org_urls")),
     # The list and the overview of courses show launches and addresses, which stand above the room of courses.
