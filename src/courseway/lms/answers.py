@@ -74,14 +74,15 @@ def answer_with_links(selection: Selection, assignments: Sequence[Assignment], *
             assignment=assignments[0] if len(assignments) == 1 else None,
             person=selection.person,
         )
-    return _build_answer(selection, platform, items, now=now)
+        return _build_answer(selection, platform, items, now=now)
 
 
 def answer_with_nothing(selection: Selection, *, now: datetime, error: str = "") -> Answer:
     """The way back without a choice: an empty answer where one is expected, else the launch's return address."""
     platform, _known = _read_platform(selection)
-    use_selection(selection.row, now=now)
-    LaunchRow.objects.filter(reference=selection.row.reference).update(code="nothing_chosen")
+    with transaction.atomic():
+        use_selection(selection.row, now=now)
+        LaunchRow.objects.filter(reference=selection.row.reference).update(code="nothing_chosen")
     if selection.wish.goes_to_lms:
         return _build_answer(selection, platform, [], now=now, error=error)
     return Answer(build_return_url(selection.launch.return_url))

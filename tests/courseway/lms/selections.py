@@ -125,9 +125,8 @@ def read_content_items(lms: Lms11, response: Any) -> tuple[dict[str, str], list[
     url, fields = read_form(response)
     assert url == RETURN_11
     pairs = [(n, v) for n, v in fields.items() if n != "oauth_signature"]
-    base = signature.signature_base_string(
-        "POST", signature.base_string_uri(url), signature.normalize_parameters([*parse_qsl(urlsplit(url).query), *pairs])
-    )
+    signed = signature.normalize_parameters([*parse_qsl(urlsplit(url).query), *pairs])
+    base = signature.signature_base_string("POST", signature.base_string_uri(url), signed)
     assert signature.sign_hmac_sha1_with_client(base, _Secrets(lms.secret)) == fields["oauth_signature"]
     assert fields["oauth_consumer_key"] == lms.key
     assert fields["lti_message_type"] == "ContentItemSelection"
@@ -144,5 +143,3 @@ class _Secrets:
 
 def context_of(lms: Lms11 | Lms13) -> Context:
     return Context.objects.get(deployment__platform=lms.platform, context_id="course-1")
-
-
