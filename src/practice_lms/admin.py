@@ -309,6 +309,8 @@ def _add_person(db: Connection, form: Form) -> str:
         given_name=form["given_name"].strip(),
         family_name=form.get("family_name", "").strip(),
         email=form.get("email", "").strip(),
+        is_test=form.get("is_test") == "on",
+        is_admin=form.get("is_admin") == "on",
     )
     if form.get("course"):
         enroll(db, form["course"], person.id, form.get("role", "learner"), form.get("mentor_for", "").split())

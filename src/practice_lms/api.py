@@ -1,6 +1,8 @@
 """The JSON API, for tests and demos: no login, loopback only. POST bodies must be `application/json`.
 
-    GET  /api/info                      issuer and addresses, client_id, deployment_id, and whether the server is ready
+    GET  /api/info                      issuer and addresses, client_id, deployment_id, and whether the server is ready;
+                                        ?tool=&course=: what that tool has to know here: issuer, client_id,
+                                         deployment_id, "token_audience", "profile"
     GET  /api/people                    everybody;  ?course= with role, mentor_for and is_active
     POST /api/people                    {"id"?, "given_name", "family_name"?, "email"? (may be missing), "username"?,
                                          "is_test"? (Student View), "is_admin"? (opens tools everywhere),
@@ -112,6 +114,8 @@ from practice_lms.messages import list_exchanges
 from practice_lms.modules import delete_module, delete_page
 from practice_lms.people import add_person, enroll, find_person, list_memberships, list_people, make_more_people
 from practice_lms.refusals import RefusedError, read_whole_number
+from practice_lms.scene import find_deployment_id, find_issuer
+from practice_lms.services import find_token_audience
 from practice_lms.tokens import list_tokens, revoke_tokens
 from practice_lms.tools import delete_tool, find_tool, get_tool, list_tools, save_tool
 
@@ -120,7 +124,19 @@ from practice_lms.tools import delete_tool, find_tool, get_tool, list_tools, sav
 def serve_info(request: HttpRequest, body: dict[str, Any]) -> Any:
     """What the tool's side needs, and that we are up."""
     with database().transaction() as db:
-        return {**describe_installation(db), "ready": True}
+        described: dict[str, Any] = {**describe_installation(db), "ready": True}
+        if "tool" not in request.GET:
+            return described
+        tool = get_tool(db, request.GET["tool"])
+        profile = find_course_profile(db, tool, request.GET.get("course") or tool.course_id)
+        return {
+            **described,
+            "issuer": find_issuer(profile, described["issuer"]),
+            "client_id": tool.client_id,
+            "deployment_id": find_deployment_id(tool, profile),
+            "token_audience": find_token_audience(profile, described["token_url"]),
+            "profile": profile.name,
+        }
 
 
 @endpoint("GET", "POST")

@@ -17,7 +17,7 @@ from practice_lms.gradebook import Cell, Grade, list_grades, list_messages, read
 from practice_lms.people import ROLES, Membership, Person, find_membership, get_person, list_memberships, list_people
 from practice_lms.people import list_roles_of_everybody as list_roles
 from practice_lms.refusals import RefusedError
-from practice_lms.tools import get_tool
+from practice_lms.tools import get_tool, list_tools
 from practice_lms.visitors import become, find_visitor, leave, set_cookies
 
 STATIC = Path(__file__).parent / "static"
@@ -76,7 +76,9 @@ def show_courses(request: HttpRequest) -> HttpResponse:
         if person is None:
             return HttpResponseRedirect("/")
         found = [(course, find_membership(db, course.id, person.id)) for course in list_courses(db)]
-    return render(request, "courses.html", {"courses": [pair for pair in found if pair[1]], "at": "courses"})
+        tools = [tool for tool in list_tools(db) if "account_navigation" in tool.placements]
+    context = {"courses": [pair for pair in found if pair[1]], "tools": tools, "at": "courses"}
+    return render(request, "courses.html", context)
 
 
 @require_GET

@@ -94,9 +94,7 @@ class LaunchScene:
     @property
     def issuer(self) -> str:
         """What LTI 1.3 calls this platform."""
-        if self.profile.has("C12"):
-            return CANVAS_ISSUER
-        return BLACKBOARD_ISSUER if self.profile.has("B8") else self.addresses.issuer
+        return find_issuer(self.profile, self.addresses.issuer)
 
     @property
     def deployment_id(self) -> str:
@@ -119,6 +117,13 @@ class LaunchScene:
         if self.link is None:
             return f"{self.addresses.issuer}/courses/{self.course.id}/return{query}"
         return f"{self.addresses.issuer}/courses/{self.course.id}/links/{self.link.id}/return{query}"
+
+
+def find_issuer(profile: Profile, own: str) -> str:
+    """The issuer of id_tokens: our own address, or that of all hosted Canvases (C12) or Blackboards (B8)."""
+    if profile.has("C12"):
+        return CANVAS_ISSUER
+    return BLACKBOARD_ISSUER if profile.has("B8") else own
 
 
 def find_deployment_id(tool: Tool, profile: Profile) -> str:

@@ -14,7 +14,7 @@ from practice_lms.claims import make_line_item_url
 from practice_lms.columns import delete_line_item
 from practice_lms.courses import get_course
 from practice_lms.database import database
-from practice_lms.installation import Addresses, build_keyset, list_addresses, need_setting
+from practice_lms.installation import build_keyset, list_addresses, need_setting
 from practice_lms.line_items import (
     CONTAINER_TYPE,
     ITEM_TYPE,
@@ -106,7 +106,7 @@ def give_token(request: HttpRequest, *, now: float) -> HttpResponse:
     with database().transaction() as db:
         wanted = read_token_request(db, request.META.get("CONTENT_TYPE", ""), request.POST.dict())
         profile = choose_profile(db, wanted.tool.profile)
-        audience = find_token_audience(profile, list_addresses(need_setting(db, "public_url")))
+        audience = find_token_audience(profile, list_addresses(need_setting(db, "public_url")).token_url)
     require_user_agent(request, profile, "C11")
     claims = verify_assertion(wanted, fetch_keyset(wanted.tool.keyset_url), audience=audience, now=now)
     with database().transaction() as db:
@@ -283,9 +283,9 @@ def serve_roster(request: HttpRequest, course_id: str, *, now: float) -> HttpRes
     return response
 
 
-def find_token_audience(profile: Profile, here: Addresses) -> str:
+def find_token_audience(profile: Profile, token_url: str) -> str:
     """What an assertion has to name as its audience; a Brightspace has an address of its own for it (D1)."""
-    return BRIGHTSPACE_AUDIENCE if profile.has("D1") else here.token_url
+    return BRIGHTSPACE_AUDIENCE if profile.has("D1") else token_url
 
 
 def _require_read_scope(token: AccessToken, course_id: str) -> None:

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from joserfc.jwk import RSAKey
 
+from tests.practice_lms.conftest import Switch
 from tests.practice_lms.running import KeysetServer, PracticeLms, Tool11, Tool13
 from tests.practice_lms.tool_side import (
     CLAIM,
@@ -393,3 +394,15 @@ def test_canvas_drops_custom_of_content_items(lms: PracticeLms, course: str, tea
     plain = Tool11(lms, placements=SELECTION)
     _, request = ask_11(lms, plain, course, teacher)
     assert answer_content_items(plain, request, teacher, [CONTENT_ITEM], context=context).status_code == 200
+
+
+def test_canvas_may_ignore_line_items(
+    lms: PracticeLms, course: str, teacher: str, keyset: KeysetServer, quirks: Switch
+) -> None:
+    """With C18 the line item of a chosen link is ignored, and the teacher's points count."""
+    tool = Tool13(lms, keyset, placements=SELECTION, profile="canvas")
+    quirks("canvas", C18=True)
+    _, request = ask(lms, tool, course, teacher, points=12)
+    answer_deep_linking(tool, request, teacher, [LOOPS])
+    (link,) = lms.get("links", course=course)
+    assert (link["line_item"]["score_maximum"], link["line_item"]["resource_id"]) == ("12", "")
