@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from django.contrib import messages
 from django.core.paginator import Paginator
-from django.db.models import Count, QuerySet
+from django.db.models import Case, Count, Q, QuerySet, Value, When
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
@@ -120,9 +120,12 @@ def get_connection(access: CourseAccess, pk: int) -> CourseContext:
 
 
 def list_targets(request: HttpRequest, access: CourseAccess) -> QuerySet[Course]:
-    """The other courses of the organization that the visitor may edit."""
-    courses = list_courses_to_edit(request).filter(organization=access.course.organization_id, archived_at=None)
-    return courses.exclude(pk=access.course.pk).order_by("title", "pk")
+    """The other courses of the organization that the visitor may edit; parent, children and siblings first."""
+    course = access.course
+    relatives = Q(parent=course) | Q(pk=course.parent_id) | Q(parent=course.parent_id, parent__isnull=False)
+    courses = list_courses_to_edit(request).filter(organization=course.organization_id, archived_at=None)
+    is_stranger = Case(When(relatives, then=Value(0)), default=Value(1))
+    return courses.exclude(pk=course.pk).order_by(is_stranger, "title", "pk")
 
 
 def _show(request: HttpRequest, access: CourseAccess, *, refused: tuple[int, str, str] | None = None) -> HttpResponse:

@@ -14,6 +14,8 @@ from courseway.lms.resolve import COPY
 from courseway.lms.rule_words import CERTAIN_RULES
 from courseway.orgs.models import Person
 
+PROPOSALS = 3
+
 
 def list_with_activity(courses: QuerySet[Course]) -> QuerySet[Course]:
     """The courses with `launched_at`, `active_at`, `connection_count`, `assignment_count` and `student_count`.
@@ -102,6 +104,13 @@ def list_own_lms_urls(persons: Iterable[int], courses: Iterable[int]) -> dict[tu
     ).exclude(lms_url="")
     found = connections.order_by("pk").values_list("course", "context__memberships__person", "lms_url")
     return {(course, person): url for course, person, url in found}
+
+
+def list_proposed_urls(course: Course) -> list[str]:
+    """What the launches of its LMS courses suggest as the Course LMS URL, the first LMS course's at the front."""
+    guessed = CourseContext.objects.filter(course=course).exclude(context__guessed_url="")
+    found = guessed.order_by("-is_first", "pk").values_list("context__guessed_url", flat=True)
+    return list(dict.fromkeys(found[:PROPOSALS]))
 
 
 def find_lms_url(course: Course, person: Person | None) -> str:

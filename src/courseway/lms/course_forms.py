@@ -110,6 +110,7 @@ class CourseLtiForm(forms.Form):
         super().__init__(data, initial={name: getattr(course, name) for name in names})
         self.course = course
         self.wished: dict[str, Any] = {}
+        self.is_proposed = False
         # A page that showed only some sends only those, whatever happened in another tab meanwhile.
         self.is_complete = "lms_url" in self.data if self.is_bound else course.lti_enabled
         if not self.is_complete:
@@ -124,6 +125,12 @@ class CourseLtiForm(forms.Form):
             except CourseSettingsError as error:
                 self._add_problems(error)
         return cleaned
+
+    def propose(self, url: str, proposals: Iterable[str]) -> None:
+        """Puts an address that launches suggest into the empty field; it counts once it is saved."""
+        if url in proposals and not self.course.lms_url and "lms_url" in self.fields:
+            self.initial["lms_url"] = url
+            self.is_proposed = True
 
     def list_unconfirmed(self, questions: Iterable[Question]) -> list[Question]:
         said_yes = set(self.cleaned_data["confirmed"].split())

@@ -29,7 +29,7 @@ from courseway.lms.cartridges import (
     CartridgeChoiceError,
     export_cartridge,
 )
-from courseway.lms.connections import count_to_review, describe_origin, list_connections
+from courseway.lms.connections import count_to_review, describe_origin, list_connections, list_proposed_urls
 from courseway.lms.course_forms import CourseLtiForm
 from courseway.lms.settings_questions import GradeCounts, Question, list_questions
 from courseway.orgs.models import Member
@@ -77,6 +77,7 @@ def show_lti(request: HttpRequest, course_id: str, grades: GradesOfCourses) -> H
     else:
         access = get_course_to_teach(request, course_id)
         form = CourseLtiForm(course=access.course)
+        form.propose(request.GET.get("proposed", ""), list_proposed_urls(access.course))
     words = _describe(request, access, form, questions)
     return render(request, "lms/course_lti.html", words, status=400 if form.errors else 200)
 
@@ -92,6 +93,7 @@ def _describe(
         "page_obj": page,
         "to_review": count_to_review(access.course),
         "origin": describe_origin(access.course),
+        "proposals": [] if access.course.lms_url else list_proposed_urls(access.course),
         "enroll_url": enroll_url(access.course),
         "published_count": access.course.assignments.filter(deleted_at=None, published=True).count(),
         "profiles": [(name, words) for name, (_profile, words) in PROFILES.items()],
