@@ -74,6 +74,25 @@ class NotOfferedError(LtiError):
     hint = "This kind of link is not switched on. Use the LTI integration URL of an assignment."
 
 
+class ActualUserNotAcceptedError(LtiError):
+    """Parameters say that somebody else than the launching person sits there, and no owner believes this LMS that."""
+
+    code = "actual_user_not_accepted"
+    status = 403
+    hint = (
+        "The LMS opens a student's work for somebody else. An owner can allow it for this LMS on the page LTI"
+        " integrations: Open students' work from the LMS."
+    )
+
+
+class NothingToReviewError(LtiError):
+    """No single submission is meant, or none that may be seen."""
+
+    code = "nothing_to_review"
+    status = 404
+    hint = "The student whose work was to be opened has not come to this assignment from this LMS yet."
+
+
 class SelectionOverError(LtiError):
     """The selection was answered already, or nobody chose in time."""
 

@@ -28,7 +28,7 @@ from django.utils.translation import gettext as _
 
 from courseway.courses.models import Enrollment, Role
 from courseway.lms.arrivals import Landing
-from courseway.lms.models import ContextMembership
+from courseway.lms.models import ContextMembership, Platform
 from courseway.lms.refusals import SessionEndedError
 from courseway.orgs.models import Account
 from courseway.orgs.visitor import LaunchVisit, Visitor
@@ -36,6 +36,7 @@ from courseway.orgs.visitor import LaunchVisit, Visitor
 LIFETIME = timedelta(hours=12)
 _SALT = "courseway.lms.sessions"
 _SELECTION_SALT = _SALT + ".selection"
+_REVIEW_SALT = _SALT + ".review"
 _AT = "/at/"
 # Below the session's path: what a selection's ticket opens.
 _CHOOSE = "/choose/"
@@ -65,6 +66,40 @@ class SelectionTicket:
     expires: int
 
 
+@dataclass(frozen=True, slots=True)
+class ReviewTicket:
+    """What the cookie holds when the LMS opened a student's work for somebody else: it opens that work to be read.
+
+    `person` is the student, `role` that of whoever looks. Nobody is signed in by it.
+    """
+
+    reference: str
+    organization: int
+    platform: int
+    course: int
+    person: int
+    role: str
+    assignment: str
+    return_url: str
+    expires: int
+
+
+def open_review_session(response: HttpResponse, ticket: ReviewTicket) -> None:
+    """Gives the browser the ticket of a review."""
+    value = signing.dumps(list(asdict(ticket).values()), salt=_REVIEW_SALT)
+    set_launch_cookie(response, _cookie_name(ticket.reference), value, path=_session_path(ticket.reference))
+
+
+def review_url(reference: str) -> str:
+    """The page of a review, below the path of its session."""
+    return _below(_session_path(reference), "learning:review")
+
+
+def keep_return_url(url: str) -> str:
+    """A cookie holds 4 KB; an address that long is of no use to a reader anyway."""
+    return url if len(url) <= 1500 else ""
+
+
 def open_selection_session(response: HttpResponse, reference: str, *, expires_at: datetime) -> None:
     """Gives the browser the ticket of a selection. The choice puts a launch's ticket in its place."""
     ticket = SelectionTicket(reference, int(expires_at.timestamp()))
@@ -87,8 +122,7 @@ def open_session(response: HttpResponse, landing: Landing, *, return_url: str, p
         context=landing.context_pk,
         role=landing.role,
         assignment=landing.assignment_public_id,
-        # A cookie holds 4 KB; an address that long is of no use to a reader anyway.
-        return_url=return_url if len(return_url) <= 1500 else "",
+        return_url=keep_return_url(return_url),
         page=page[:200],
         expires=int((now + LIFETIME).timestamp()),
     )
@@ -186,7 +220,7 @@ class LaunchCsrfMiddleware(CsrfViewMiddleware):
     """
 
     def _get_secret(self, request: HttpRequest) -> str | None:
-        ticket = ticket_of(request) or selection_ticket_of(request)
+        ticket = ticket_of(request) or selection_ticket_of(request) or review_ticket_of(request)
         if ticket is None:
             return super()._get_secret(request)  # type: ignore[misc, no-any-return]
         return salted_hmac(_SALT + ".csrf", f"{ticket.reference}:{ticket.expires}").hexdigest()[:32]
@@ -217,7 +251,7 @@ class VisitorMiddleware:
                     raise PermissionDenied(_("First choose what to open."))
                 visitor = Visitor()
             else:
-                visitor = _visitor_of_ticket(request)
+                visitor = _visitor_of_ticket(request) or _visitor_of_review(request)
             if visitor is None:
                 from courseway.lms.views import refuse  # the page lives with the launch views
 
@@ -240,22 +274,31 @@ def selection_ticket_of(request: HttpRequest) -> SelectionTicket | None:
     return ticket if isinstance(ticket, SelectionTicket) else None
 
 
+def review_ticket_of(request: HttpRequest) -> ReviewTicket | None:
+    ticket = getattr(request, "launch_ticket", None)
+    return ticket if isinstance(ticket, ReviewTicket) else None
+
+
 def _has_ticket(request: HttpRequest) -> bool:
     return getattr(request, "launch_ticket", None) is not None
 
 
-def _read_ticket(request: HttpRequest, reference: str) -> Ticket | SelectionTicket | None:
+def _read_ticket(request: HttpRequest, reference: str) -> Ticket | SelectionTicket | ReviewTicket | None:
     value = read_launch_cookie(request, _cookie_name(reference))
     if not value:
         return None
-    ticket = _unsign(value, Ticket, _SALT) or _unsign(value, SelectionTicket, _SELECTION_SALT)
+    ticket = (
+        _unsign(value, Ticket, _SALT)
+        or _unsign(value, SelectionTicket, _SELECTION_SALT)
+        or _unsign(value, ReviewTicket, _REVIEW_SALT)
+    )
     if ticket is None:
         return None
     is_alive = ticket.expires > timezone.now().timestamp()
     return ticket if is_alive and ticket.reference == reference else None
 
 
-T = TypeVar("T", Ticket, SelectionTicket)
+T = TypeVar("T", Ticket, SelectionTicket, ReviewTicket)
 
 
 def _unsign(value: str, kind: type[T], salt: str) -> T | None:
@@ -293,6 +336,32 @@ def _visitor_of_ticket(request: HttpRequest) -> Visitor | None:
         page=ticket.page,
     )
     return Visitor(person=enrollment.person, launch=visit)
+
+
+def _visitor_of_review(request: HttpRequest) -> Visitor | None:
+    """One statement: the student is still in the course, and the owner still lets this LMS open students' work.
+
+    The visitor is in no course (0), so that every page but the review refuses.
+    """
+    ticket = review_ticket_of(request)
+    if ticket is None:
+        return None
+    accepted = Platform.objects.filter(pk=ticket.platform, accepts_actual_user=True, revoked_at=None)
+    students = Enrollment.objects.filter(Exists(accepted), course=ticket.course, course__lti_enabled=True)
+    if not students.filter(person=ticket.person, role=Role.STUDENT).exists():
+        return None
+    visit = LaunchVisit(
+        reference=ticket.reference,
+        organization_id=ticket.organization,
+        course_id=0,
+        context_id=0,
+        role=ticket.role,
+        covers_whole_course=False,
+        assignment_public_id=ticket.assignment,
+        return_url=ticket.return_url,
+        reviewed_person_id=ticket.person,
+    )
+    return Visitor(launch=visit)
 
 
 def _cookie_name(reference: str) -> str:

@@ -14,6 +14,7 @@ from django.views.decorators.http import require_safe
 
 from courseway.courses.models import Assignment
 from courseway.lms import platforms, tool_keys
+from courseway.lms.actual_users import check_accepted, log_review
 from courseway.lms.addresses import redirect_url
 from courseway.lms.arrivals import Landing, arrive, check_deployment, repeat_arrival, replay_key
 from courseway.lms.detection import find_course, read_facts
@@ -133,6 +134,8 @@ def _launch(request: HttpRequest, trail: Trail, now: datetime) -> HttpResponse:
     platform = trail.platform
     assert platform is not None  # noqa: S101 - nothing is verified without one
     target = narrow_target(message, target)
+    if names_actual_user(message) and (actual := read_actual_user(message)):
+        return _review(message, actual, platform, target, trail, now)
     if may_want_links(message, target) and wants_links(message, target):
         known = _read_known(message, platform, target)
         trail.step = "arrive"
@@ -147,6 +150,25 @@ def _launch(request: HttpRequest, trail: Trail, now: datetime) -> HttpResponse:
     response.status_code = 303
     response.headers["Cache-Control"] = "no-store"
     open_session(response, landing, return_url=message.return_url, page=message.custom.get("page", ""), now=now)
+    return response
+
+
+def _review(
+    message: Launch, actual: ActualUser, platform: KnownPlatform, target: Target, trail: Trail, now: datetime
+) -> HttpResponse:
+    """The launch is a student's, and somebody else sits there: one submission to be read (B9)."""
+    known = _read_known(message, platform, target)
+    trail.step = "person"
+    check_accepted(platform)
+    trail.step = "resolve"
+    resolution = _resolve(message, platform, target, known)
+    trail.step = "arrive"
+    check_deployment(message, platform, known, now)
+    ticket = log_review(message, actual, platform, known, resolution, now=now)
+    response = HttpResponseRedirect(review_url(ticket.reference))
+    response.status_code = 303
+    response.headers["Cache-Control"] = "no-store"
+    open_review_session(response, ticket)
     return response
 
 

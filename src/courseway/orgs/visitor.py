@@ -26,6 +26,8 @@ class LaunchVisit:
     assignment_public_id: str
     return_url: str = ""
     page: str = ""
+    # Of a review: the student whose work at the assignment is read, and nothing else. 0 in every other launch.
+    reviewed_person_id: int = 0
 
 
 @dataclass(frozen=True, slots=True)
