@@ -9,6 +9,7 @@ from playwright.sync_api import Browser, BrowserContext, FrameLocator, Page, exp
 
 from tests.end_to_end.chromium import find_chromium
 from tests.end_to_end.demo import CHROMIUM_ARGUMENTS
+from tests.end_to_end.servers import OWNER, PASSWORD, Courseway, path_of
 
 MILLISECONDS = 20_000
 
@@ -48,6 +49,15 @@ class Screen:
 
     def read_clipboard(self, page: Page | None = None) -> str:
         return str((page or self.page).evaluate("navigator.clipboard.readText()"))
+
+    def sign_in(self, courseway: Courseway, path: str) -> Page:
+        """The owner, signed in, at a page of Courseway."""
+        self.page.goto(f"{courseway.url}/account/login/?next={path_of(courseway.url)}{path}")
+        self.page.get_by_label("E-mail").fill(OWNER)
+        self.page.get_by_label("Password").fill(PASSWORD)
+        self.page.get_by_role("button", name="Sign in", exact=True).click()
+        expect(self.page).to_have_url(courseway.url + path)
+        return self.page
 
 
 class LmsScreen(Screen):

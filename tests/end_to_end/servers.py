@@ -30,7 +30,7 @@ STOP_SECONDS = 30
 SOURCE = Path(__file__).parents[2] / "src"
 LOOPBACK = "127.0.0.0/8,::1/128"
 _CONSOLE = """
-import io, json, sys
+import io, json, sys, traceback
 from contextlib import redirect_stderr, redirect_stdout
 from courseway.cli import main
 
@@ -41,6 +41,9 @@ for line in sys.stdin:
             status = main(json.loads(line))
         except SystemExit as end:
             status = end.code
+        except Exception:
+            status = -1
+            traceback.print_exc()
     print(json.dumps([status, said.getvalue(), refused.getvalue()]), flush=True)
 """
 

@@ -19,9 +19,9 @@ from playwright.sync_api import Browser, expect
 
 from tests.end_to_end.chromium import find_chromium
 from tests.end_to_end.demo import free_port, read_answers
-from tests.end_to_end.lms_screen import LmsScreen, Screen, expect_landed, run_chromium
+from tests.end_to_end.lms_screen import LmsScreen, Screen, expect_landed
 from tests.end_to_end.proxy import HOST, Proxy, find_nginx, run_proxy
-from tests.end_to_end.servers import OWNER, PASSWORD, Stand, run_stand
+from tests.end_to_end.servers import Stand, run_stand
 
 pytestmark = [
     pytest.mark.browser,
@@ -85,12 +85,6 @@ def campus(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Campus]:
             yield Campus(stand, proxy, key, course, master)
 
 
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with run_chromium() as running:
-        yield running
-
-
 def test_health_answers_through_the_proxy(campus: Campus) -> None:
     """Both health addresses and the keyset answer below the path."""
     for path in ("/healthz", "/readyz"):
@@ -102,12 +96,7 @@ def test_health_answers_through_the_proxy(campus: Campus) -> None:
 def test_the_four_values_of_a_key_are_copied(campus: Campus, browser: Browser) -> None:
     """Key, secret, LTI URL and XML Configuration URL: the clipboard holds what an LMS outside has to be given."""
     with Screen(browser) as screen:
-        page = screen.page
-        page.goto(f"{campus.url}/o/{campus.stand.org}/lti")
-        page.get_by_label("E-mail").fill(OWNER)
-        page.get_by_label("Password").fill(PASSWORD)
-        page.get_by_role("button", name="Sign in", exact=True).click()
-        expect(page).to_have_url(f"{campus.url}/o/{campus.stand.org}/lti")
+        page = screen.sign_in(campus.stand.courseway, f"/o/{campus.stand.org}/lti")
         buttons = page.locator("article", has_text="LTI Consumer").first.locator("[data-copy-button]")
         expect(buttons).to_have_count(4)
         copied = []

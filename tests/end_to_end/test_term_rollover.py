@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
 
 import pytest
 
 from tests.end_to_end.recipes import PROFILES, RECIPES, VERSIONS, Recipe
-from tests.end_to_end.servers import Stand, run_stand
+from tests.end_to_end.servers import Stand
 from tests.end_to_end.term_rollover import roll_over
 
 # The servers have a database of their own, so that once is enough.
@@ -18,12 +17,6 @@ pytestmark = [
         os.environ.get("COURSEWAY_TEST_DATABASE") == "postgres", reason="does not use the database of the tests"
     ),
 ]
-
-
-@pytest.fixture(scope="module")
-def stand(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stand]:
-    with run_stand(tmp_path_factory.mktemp("rollover")) as running:
-        yield running
 
 
 @pytest.mark.parametrize("recipe", RECIPES, ids=lambda recipe: recipe.name)
