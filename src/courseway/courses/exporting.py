@@ -70,6 +70,9 @@ def _describe_assignment(assignment: Assignment, files: dict[str, str]) -> dict[
     description: dict[str, Any] = {"title": assignment.title, "key": assignment.key, "points": _trim(assignment.points)}
     if assignment.due_at is not None:
         description["due_at"] = assignment.due_at.astimezone(UTC)
+    if assignment.late_percent:
+        late = {"percent": _trim(assignment.late_percent), "per": assignment.late_per}
+        description["late"] = {**late, "floor": _trim(assignment.late_floor)} if assignment.late_floor else late
     if assignment.attempts != 1:
         description["attempts"] = assignment.attempts
     if not assignment.published:

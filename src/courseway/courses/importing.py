@@ -66,7 +66,11 @@ def read_course_bytes(content: bytes, source: TextSource | None = None) -> Parse
 def import_course(parsed: ParsedCourse, *, organization: Organization, teacher: Person | None, now: datetime) -> Course:
     """A new course, always: importing the same text again makes a second one."""
     course = Course.objects.create(
-        organization=organization, title=parsed.title, published=parsed.published, created_at=now
+        organization=organization,
+        title=parsed.title,
+        published=parsed.published,
+        release_grades_automatically=organization.releases_grades_automatically,
+        created_at=now,
     )
     if teacher is not None:
         Enrollment.objects.create(
@@ -93,6 +97,9 @@ def _new_assignment(course: Course, module: Module, position: int, parsed: Parse
         title=parsed.title,
         points=parsed.points,
         due_at=parsed.due_at,
+        late_percent=parsed.late.percent,
+        late_per=parsed.late.per,
+        late_floor=parsed.late.floor,
         attempts=parsed.attempts,
         published=parsed.published,
         position=position,

@@ -76,6 +76,11 @@ class Module(models.Model):
         return self.title
 
 
+class LatePer(models.TextChoices):
+    DAY = "day", _("day")
+    HOUR = "hour", _("hour")
+
+
 class Assignment(models.Model):
     """A piece of work with points. `content_id` stays the same in copies of the course; `public_id` does not."""
 
@@ -90,6 +95,20 @@ class Assignment(models.Model):
     )
     due_at = models.DateTimeField(null=True, blank=True)
     attempts = models.PositiveIntegerField(default=1, help_text=_("0 means unlimited; the last attempt counts"))
+    # What handing in late costs: percentage points for each day or hour begun, down to a floor (H7). 0: nothing.
+    late_percent = models.DecimalField(
+        max_digits=5,
+        decimal_places=2,
+        default=Decimal(0),
+        validators=[MinValueValidator(Decimal(0)), MaxValueValidator(Decimal(100))],
+    )
+    late_per = models.CharField(max_length=4, choices=LatePer.choices, default=LatePer.DAY)
+    late_floor = models.DecimalField(
+        max_digits=5,
+        decimal_places=2,
+        default=Decimal(0),
+        validators=[MinValueValidator(Decimal(0)), MaxValueValidator(Decimal(100))],
+    )
     published = models.BooleanField(default=True)
     # Deleted assignments keep their row: their ids live on in somebody's LMS and must get an answer.
     deleted_at = models.DateTimeField(null=True, blank=True)

@@ -16,6 +16,7 @@ from typing import Any
 from django.utils.text import slugify
 from django.utils.translation import gettext as _
 
+from courseway.courses.models import LatePer
 from courseway.courses.text_sources import NoFiles, SourceError, TextSource
 from courseway.courses.yaml_fields import FORBIDDEN, CourseFormatError, FieldReader, Fields, Problem, clean_text
 from courseway.courses.yaml_tree import Node, YamlError, read_tree
@@ -24,7 +25,8 @@ __all__ = ["CourseFormatError", "ParsedCourse", "Problem", "parse_course"]
 
 COURSE_KEYS = ("title", "published", "modules")
 MODULE_KEYS = ("title", "assignments")
-ASSIGNMENT_KEYS = ("title", "key", "points", "due_at", "attempts", "published", "pages")
+ASSIGNMENT_KEYS = ("title", "key", "points", "due_at", "late", "attempts", "published", "pages")
+LATE_KEYS = ("percent", "per", "floor")
 PAGE_KEYS = ("title", "key", "text", "text_file", "questions")
 QUESTION_KEYS = ("kind", "key", "text", "points", "options", "answer", "tolerance", "answers")
 KEYS_OF_KIND = {"choice": ("options", "answer"), "number": ("answer", "tolerance"), "text": ("answers",)}
@@ -55,11 +57,21 @@ class ParsedPage:
 
 
 @dataclass(frozen=True, slots=True)
+class ParsedLate:
+    """What handing in late costs: percentage points for each day or hour begun, down to a floor."""
+
+    percent: Decimal = Decimal(0)
+    per: str = LatePer.DAY
+    floor: Decimal = Decimal(0)
+
+
+@dataclass(frozen=True, slots=True)
 class ParsedAssignment:
     key: str
     title: str
     points: Decimal
     due_at: datetime | None = None
+    late: ParsedLate = ParsedLate()
     attempts: int = 1
     published: bool = True
     pages: tuple[ParsedPage, ...] = ()
@@ -159,6 +171,7 @@ class _CourseReader(FieldReader):
         key = self._claim_key(fields, keys)
         points = self.read_points(fields, "points", lowest=Decimal("0.01"), default=Decimal(0))
         due_at = self.read_time(fields, "due_at")
+        late = self._read_late(fields)
         attempts = self.read_whole_number(fields, "attempts", default=1, highest=1_000_000)
         published = self.read_bool(fields, "published", default=True)
         pages = self._read_pages(fields)
@@ -166,10 +179,30 @@ class _CourseReader(FieldReader):
         def finish() -> ParsedAssignment:
             earned = sum((question.points for page in pages for question in page.questions), Decimal(0))
             return ParsedAssignment(
-                key or keys.make(title), title, points or earned or DEFAULT_POINTS, due_at, attempts, published, pages
+                key or keys.make(title),
+                title,
+                points or earned or DEFAULT_POINTS,
+                due_at,
+                late,
+                attempts,
+                published,
+                pages,
             )
 
         return finish
+
+    def _read_late(self, fields: Fields) -> ParsedLate:
+        if not fields.has("late"):
+            return ParsedLate()
+        late = self.open_mapping(fields.entries["late"], fields.place_of("late"), LATE_KEYS)
+        if late is None:
+            return ParsedLate()
+        percent, floor = (
+            self.read_points(late, name, lowest=Decimal(0), highest=Decimal(100), default=Decimal(0))
+            for name in ("percent", "floor")
+        )
+        per = self.read_word(late, "per", LatePer.values) if late.has("per") else ""
+        return ParsedLate(percent, per or LatePer.DAY, floor)
 
     def _read_pages(self, fields: Fields) -> tuple[ParsedPage, ...]:
         page_keys, question_keys = _Keys("page"), _Keys("question")

@@ -17,6 +17,7 @@ from courseway.courses.yaml_tree import Mapping, Node, Scalar, Sequence
 
 MAX_PROBLEMS = 100
 MAX_TITLE = 255
+HIGHEST_POINTS = Decimal("9999999.99")
 KEY = re.compile(r"[A-Za-z0-9_-]{1,100}")
 NUMBER = re.compile(r"[-+]?(?:[0-9]{1,30}(?:\.[0-9]{0,30})?|\.[0-9]{1,30})(?:[eE][-+]?[0-9]{1,2})?")
 FORBIDDEN = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")
@@ -176,9 +177,10 @@ class FieldReader:
         """Any decimal number, exactly as written."""
         return self._read(fields, name, parse_number, default, _("must be a number such as 2.5"))
 
-    def read_points(self, fields: Fields, name: str, *, lowest: Decimal, default: Decimal) -> Decimal:
+    def read_points(
+        self, fields: Fields, name: str, *, lowest: Decimal, default: Decimal, highest: Decimal = HIGHEST_POINTS
+    ) -> Decimal:
         """Points have at most two places after the point and fit their column."""
-        highest = Decimal("9999999.99")
 
         def parse(text: str) -> Decimal | None:
             number = parse_number(text)

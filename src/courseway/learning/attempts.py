@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import datetime
+from decimal import Decimal
 from typing import TypeVar
 
 from django.db import transaction
@@ -15,6 +16,7 @@ from django.utils.translation import gettext as _
 
 from courseway.courses.models import Assignment, Question
 from courseway.grades import outbox
+from courseway.learning.feedback_links import feedback_url
 from courseway.learning.happenings import note_standing, record_changes, record_start
 from courseway.learning.marking import clean_answer, mark_answers
 from courseway.learning.models import Attempt, Submission
@@ -136,13 +138,17 @@ def questions_of(assignment: Assignment) -> list[Question]:
 
 
 def hand_in(attempt: Attempt, submission: Submission, questions: Sequence[Question], now: datetime) -> None:
-    """Mark the attempt and let the submission take its score: the last attempt counts."""
+    """Mark the attempt and let the submission take its score: the last attempt counts.
+
+    What the student hands in is weighed afterwards (`lateness.weigh_handed_in`); nobody else is late.
+    """
     assignment = submission.assignment
     marks = mark_answers(questions, attempt.answers, assignment.points)
     attempt.results = marks.as_json()
     attempt.score = submission.score = marks.score
     attempt.maximum = submission.maximum = assignment.points
     attempt.submitted_at = submission.submitted_at = now
+    submission.handed_in_at, submission.late_deduction = None, Decimal(0)
 
 
 def complete_work(assignment: Assignment, submissions: Sequence[Submission], now: datetime) -> None:
@@ -200,7 +206,7 @@ def grade_of(submission: Submission, assignment: Assignment) -> outbox.Grade:
         maximum=assignment.points,
         is_completed=submission.completed_at is not None,
         is_released=submission.released_at is not None,
-        comment=submission.comment,
+        comment="\n\n".join(filter(None, (submission.comment, feedback_url(submission, assignment.course)))),
         started_at=submission.started_at,
         submitted_at=submission.submitted_at,
     )

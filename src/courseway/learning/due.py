@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from django.db.models import Exists, F, OuterRef, QuerySet
+from django.db.models import Exists, F, OuterRef, QuerySet, Subquery
+from django.db.models.functions import Coalesce, Greatest
 
 from courseway.courses.models import Assignment
-from courseway.learning.models import Attempt, Submission
+from courseway.learning.models import Attempt, Extension, Submission
 from courseway.learning.scoring import WAITS_FOR_RELEASE, mark_completed, release
 from courseway.orgs.models import Person
 
@@ -26,13 +27,17 @@ def settle(*, now: datetime) -> int:
 def complete_overdue(*, now: datetime) -> int:
     """Hand in, with the answers saved so far, work that was begun before a due date that has passed.
 
-    Work without any answer stays open, and so does work begun or reopened after the date: it is late, not lost.
+    Work without any answer stays open, and so does work begun or reopened after the date: it is late, not lost. A
+    student who has more time is waited for.
     """
+    more_time = Extension.objects.filter(assignment=OuterRef("assignment"), person=OuterRef("person"))
+    due_at = F("assignment__due_at")
     overdue = Submission.objects.filter(
+        ~Exists(more_time.filter(due_at__gt=now)),
         completed_at=None,
         reopened_at=None,
         assignment__due_at__lte=now,
-        started_at__lt=F("assignment__due_at"),
+        started_at__lt=Greatest(due_at, Coalesce(Subquery(more_time.values("due_at")[:1]), due_at)),
     ).filter(Exists(Attempt.objects.filter(submission=OuterRef("pk"), submitted_at=None).exclude(answers={})))
     changed = 0
     for assignment in _assignments_of(overdue):

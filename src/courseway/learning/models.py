@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -28,6 +29,10 @@ class Standing:
     is_visible: bool  # to the student
 
 
+def new_feedback_token() -> str:
+    return secrets.token_urlsafe(24)
+
+
 class Submission(models.Model):
     """A person's work on an assignment. Exists once work began."""
 
@@ -44,6 +49,14 @@ class Submission(models.Model):
     maximum = models.DecimalField(max_digits=9, decimal_places=2, null=True, blank=True)
     # A teacher's own grade, which wins over the score. Percent of the assignment's points.
     override_percent = models.DecimalField(max_digits=9, decimal_places=6, null=True, blank=True)
+    # Percentage points that a teacher gives on top. They are shown here; no LMS takes more than 100 % (H7).
+    extra_percent = models.DecimalField(max_digits=6, decimal_places=2, default=Decimal(0))
+    # When the student handed in the attempt that counts; null where a due date or a teacher did it for them.
+    handed_in_at = models.DateTimeField(null=True, blank=True)
+    # Percentage points that the score lost by being late (`lateness`). A teacher's own grade loses nothing.
+    late_deduction = models.DecimalField(max_digits=9, decimal_places=6, default=Decimal(0))
+    # Whoever has it reads this one submission while the course provides feedback links (H6).
+    feedback_token = models.CharField(max_length=32, unique=True, default=new_feedback_token, editable=False)
     comment = models.TextField(blank=True)
     # Reopened work is not completed again by a due date that has already passed.
     reopened_at = models.DateTimeField(null=True, blank=True)
@@ -75,11 +88,12 @@ class Submission(models.Model):
         """The grade that counts, in percent; never above 100, since LTI allows no more (H1)."""
         if self.override_percent is not None:
             return min(self.override_percent, Decimal(100))
-        return percent_of(self.score, self.maximum)
+        percent = percent_of(self.score, self.maximum)
+        return None if percent is None else max(percent - self.late_deduction, Decimal(0))
 
     def final_score(self, maximum: Decimal) -> Decimal | None:
         """Points that count, of `maximum`."""
-        if self.override_percent is None and self.maximum == maximum:
+        if self.override_percent is None and self.maximum == maximum and not self.late_deduction:
             return None if self.score is None else min(self.score, maximum)
         percent = self.final_percent()
         return None if percent is None else (percent * maximum / 100).quantize(SCORE_STEP)
@@ -93,6 +107,20 @@ class Submission(models.Model):
         """Whether the student may see the grade: released, and completed at least once (H2)."""
         is_completed = self.completed_at is not None or self.reopened_at is not None
         return self.released_at is not None and self.is_graded and is_completed
+
+
+class Extension(models.Model):
+    """More time for one student: counts while it is later than the assignment's due date."""
+
+    assignment = models.ForeignKey(Assignment, on_delete=models.CASCADE, related_name="extensions")
+    person = models.ForeignKey(Person, on_delete=models.CASCADE, related_name="extensions")
+    due_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["assignment", "person"], name="one_extension_per_person")]
+
+    def __str__(self) -> str:
+        return f"{self.person} · {self.assignment} · {self.due_at}"
 
 
 class Attempt(models.Model):

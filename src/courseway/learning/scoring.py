@@ -34,7 +34,8 @@ from courseway.learning.attempts import (
     set_all,
     submissions_of,
 )
-from courseway.learning.models import Attempt, Submission
+from courseway.learning.lateness import weigh_handed_in
+from courseway.learning.models import Attempt, Submission, new_feedback_token
 from courseway.orgs.models import Person
 
 __all__ = [
@@ -48,6 +49,7 @@ __all__ = [
     "mark_completed",
     "release",
     "release_completed",
+    "renew_feedback_link",
     "reopen",
     "save_answers",
     "set_grade",
@@ -58,6 +60,17 @@ __all__ = [
 # Completed and graded, and the student was not told yet.
 WAITS_FOR_RELEASE = Q(completed_at__isnull=False, released_at__isnull=True) & (
     Q(score__isnull=False) | Q(override_percent__isnull=False)
+)
+
+
+_COMPLETED_FIELDS = (
+    "score",
+    "maximum",
+    "submitted_at",
+    "handed_in_at",
+    "late_deduction",
+    "completed_at",
+    "released_at",
 )
 
 
@@ -105,6 +118,7 @@ def submit_attempt(
         attempt = open_attempt(submission, number, now)
         keep_answers(attempt, answers)
         hand_in(attempt, submission, questions_of(assignment), now)
+        weigh_handed_in(submission, assignment, now)
         attempt.save()
         submission.completed_at = submission.completed_at or now
         release_if_automatic(submission, assignment, now)
@@ -140,12 +154,14 @@ def set_grade(
     complete: bool = False,
     release: bool = False,
     comment: str | None = None,
+    extra: Decimal | None = None,
     forget_override: bool = False,
     now: datetime,
 ) -> Submission:
     """A teacher's own grade, which wins over the marks. What is not asked for does not change.
 
-    `percent` None leaves the grade, `comment` None the comment; a released grade stays released.
+    `percent` None leaves the grade, `comment` None the comment, `extra` None the extra credit, which no LMS is told; a
+    released grade stays released.
     `forget_override` goes back to what the answers earned.
     """
     if percent is not None and not (percent.is_finite() and 0 <= percent <= 100):
@@ -156,6 +172,8 @@ def set_grade(
             submission.override_percent = percent
         if comment is not None:
             submission.comment = comment
+        if extra is not None:
+            submission.extra_percent = extra
         if complete and submission.completed_at is None:
             complete_work(assignment, [submission], now)
         if release and submission.released_at is None:
@@ -166,12 +184,21 @@ def set_grade(
         return submission
 
 
+def renew_feedback_link(assignment: Assignment, person: Person, *, now: datetime) -> None:
+    """The link to this one submission stops working for everybody who has it; the LMS is told the new one."""
+    with transaction.atomic():
+        submission = lock_or_make(assignment, person, now)
+        submission.feedback_token = new_feedback_token()
+        submission.save(update_fields=["feedback_token"])
+        owe_grades(assignment, [submission], now)
+
+
 def mark_completed(assignment: Assignment, persons: Iterable[Person] | None = None, *, now: datetime) -> int:
     """Complete all work that was begun, handing in what was saved of it. Returns how many were completed."""
 
     def change(submissions: list[Submission]) -> None:
         complete_work(assignment, submissions, now)
-        save_all(submissions, ["score", "maximum", "submitted_at", "completed_at", "released_at"], now)
+        save_all(submissions, _COMPLETED_FIELDS, now)
         owe_grades(assignment, submissions, now)
 
     return change_in_batches(submissions_of(assignment, persons).filter(completed_at=None), change)

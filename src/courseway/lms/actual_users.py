@@ -8,7 +8,6 @@ submission, to be read. Nothing is stored but the line in the launch log.
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from typing import Final
 
 from django.db import IntegrityError, transaction
 
@@ -18,14 +17,12 @@ from courseway.lms.known import Known
 from courseway.lms.models import Launch as LaunchRow
 from courseway.lms.platforms import KnownPlatform
 from courseway.lms.refusals import ActualUserNotAcceptedError, NothingToReviewError
-from courseway.lms.resolve import Resolution
+from courseway.lms.resolve import REVIEW, Resolution
 from courseway.lms.sessions import ReviewTicket, keep_return_url
-from courseway.orgs.ids import new_id
 from ltikit.actual_user import ActualUser
 from ltikit.errors import ActualUserRefusedError, ReplayError
 from ltikit.launch import Launch
 
-REVIEW: Final = "actual_user"
 LIFETIME = timedelta(hours=2)
 
 

@@ -201,6 +201,7 @@ KNOWN_CONTEXT = "known_context"
 CONTEXT_HISTORY = "context_history"
 COPY = "course_copy"
 CHOSEN = "chosen"
+REVIEW = "actual_user"
 
 
 def name_assignment(launch: Launch, target: Target) -> tuple[str, str]:

@@ -8,7 +8,6 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 from courseway.lms import resolve
-from courseway.lms.actual_users import REVIEW
 
 RULE_WORDS: Final[dict[str, Promise]] = {
     resolve.ADDRESS: _("The link's URL names the assignment"),
@@ -22,7 +21,7 @@ RULE_WORDS: Final[dict[str, Promise]] = {
     resolve.CONTEXT_HISTORY: _("The LMS says that its course is a copy of one that was connected"),
     resolve.COPY: _("The first launch of a new LMS course made this copy"),
     resolve.CHOSEN: _("A teacher chose it"),
-    REVIEW: _("The LMS opened a student's work for somebody else"),
+    resolve.REVIEW: _("The LMS opened a student's work for somebody else"),
 }
 # Rules by which a link itself, or a teacher, says what is meant; whatever else fired is worth a look.
 CERTAIN_RULES: Final = frozenset({resolve.ADDRESS, resolve.PARAMETER, resolve.ENROLL_ADDRESS, resolve.CHOSEN})

@@ -40,14 +40,17 @@ from courseway.lms.resolve import (
 from courseway.lms.selection import begin_selection, may_choose, read_wish, wants_links
 from courseway.lms.sessions import (
     landing_url,
+    open_review_session,
     open_selection_session,
     open_session,
+    review_url,
     selection_url,
     set_launch_cookie,
 )
 from courseway.lms.verification import Trail, begin_login, public_url_of, verify_v11, verify_v13
 from courseway.orgs.ids import new_id
 from courseway.orgs.models import Organization
+from ltikit.actual_user import ActualUser, read_actual_user
 from ltikit.errors import LtiError, MalformedMessageError, ReplayError, UnknownPlatformError
 from ltikit.launch import Launch, Message, Role
 from ltikit.parameters import MAX_BODY, parse_form
@@ -134,7 +137,8 @@ def _launch(request: HttpRequest, trail: Trail, now: datetime) -> HttpResponse:
     platform = trail.platform
     assert platform is not None  # noqa: S101 - nothing is verified without one
     target = narrow_target(message, target)
-    if names_actual_user(message) and (actual := read_actual_user(message)):
+    names_somebody_else = any(name.startswith("actual_user_") for name in message.custom)
+    if names_somebody_else and (actual := read_actual_user(message)):
         return _review(message, actual, platform, target, trail, now)
     if may_want_links(message, target) and wants_links(message, target):
         known = _read_known(message, platform, target)

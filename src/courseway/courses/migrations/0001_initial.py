@@ -158,6 +158,34 @@ class Migration(migrations.Migration):
                     "attempts",
                     models.PositiveIntegerField(default=1, help_text="0 means unlimited; the last attempt counts"),
                 ),
+                (
+                    "late_percent",
+                    models.DecimalField(
+                        decimal_places=2,
+                        default=Decimal("0"),
+                        max_digits=5,
+                        validators=[
+                            django.core.validators.MinValueValidator(Decimal("0")),
+                            django.core.validators.MaxValueValidator(Decimal("100")),
+                        ],
+                    ),
+                ),
+                (
+                    "late_per",
+                    models.CharField(choices=[("day", "day"), ("hour", "hour")], default="day", max_length=4),
+                ),
+                (
+                    "late_floor",
+                    models.DecimalField(
+                        decimal_places=2,
+                        default=Decimal("0"),
+                        max_digits=5,
+                        validators=[
+                            django.core.validators.MinValueValidator(Decimal("0")),
+                            django.core.validators.MaxValueValidator(Decimal("100")),
+                        ],
+                    ),
+                ),
                 ("published", models.BooleanField(default=True)),
                 ("deleted_at", models.DateTimeField(blank=True, null=True)),
                 ("position", models.PositiveIntegerField(default=0)),
