@@ -189,7 +189,10 @@ def post_what_is_due(poster: Poster | None = None) -> None:
     """Send everything that is due now, and return when that is done."""
     poster = poster or Poster()
     try:
-        while poster.turn(wait_seconds=0.0 if poster.is_idle else 0.5) or not poster.is_idle:
-            pass
+        while True:
+            was_idle = poster.is_idle
+            begun = poster.turn(wait_seconds=0.0 if was_idle else 0.5)
+            if was_idle and not begun:
+                return
     finally:
         poster.close()

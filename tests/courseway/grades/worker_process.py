@@ -14,14 +14,16 @@ import django
 
 if __name__ == "__main__":
     django.setup()
+    from courseway.events.posting import Limits as WebhookLimits
     from courseway.grades.dispatch import Limits
     from courseway.worker import run_worker
 
     limits = Limits(threads=16, claimed=48, lease_seconds=2.5, deadline_seconds=0.7, quiet_seconds=1.5)
+    webhook_limits = WebhookLimits(letters=20, lane_seconds=1.0, lease_seconds=2.5, deadline_seconds=0.7)
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
     for poll_seconds in sys.stdin:
         child = os.fork()
         if child == 0:
             signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-            os._exit(run_worker(limits=limits, poll_seconds=float(poll_seconds)))
+            os._exit(run_worker(limits=limits, webhook_limits=webhook_limits, poll_seconds=float(poll_seconds)))
         print(child, flush=True)
