@@ -36,9 +36,9 @@ MISBEHAVIOURS = [
     Misbehaviour(422, body=b"odd"),
     Misbehaviour(200, body=outcome_answer("failure", "LTI outcome request failed")),
     Misbehaviour(loses_answer=True),
-    Misbehaviour(silent_seconds=0.25),
+    *[Misbehaviour(silent_seconds=0.25)] * 4,
 ]
-faults = st.lists(st.sampled_from(MISBEHAVIOURS), max_size=3)
+faults = st.lists(st.sampled_from(MISBEHAVIOURS), max_size=2)
 steps_up = st.sampled_from([Decimal("0.01"), Decimal("0.5"), None])
 
 
@@ -138,7 +138,7 @@ class DeliveryLife(RuleBasedStateMachine):
             dispatcher.turn(wait_seconds=0.05, may_claim=False)
         self._note_timestamp()
 
-    @rule(seconds=st.sampled_from([-7, 1, 5, 31, 61, 3600, 40000]))
+    @rule(seconds=st.sampled_from([-70, -7, 5, 31, 3600, 40000]))
     def let_time_pass(self, seconds: int) -> None:
         self._wait_for_lms()
         self.ahead += timedelta(seconds=seconds)
@@ -237,8 +237,8 @@ def test_a_delivery_ends_with_the_newest_value_or_a_reason(cast: Cast, lms: Fake
     run_state_machine_as_test(
         machine,
         settings=settings(
-            max_examples=30,
-            stateful_step_count=12,
+            max_examples=12,
+            stateful_step_count=30,
             deadline=None,
             derandomize=True,
             database=None,
