@@ -51,7 +51,13 @@ from courseway.lms.verification import Trail, begin_login, public_url_of, verify
 from courseway.orgs.ids import new_id
 from courseway.orgs.models import Organization
 from ltikit.actual_user import ActualUser, read_actual_user
-from ltikit.errors import LtiError, MalformedMessageError, ReplayError, UnknownPlatformError
+from ltikit.errors import (
+    LtiError,
+    MalformedMessageError,
+    MissingResourceLinkError,
+    ReplayError,
+    UnknownPlatformError,
+)
 from ltikit.launch import Launch, Message, Role
 from ltikit.parameters import MAX_BODY, parse_form
 from ltikit.returns import build_return_url
@@ -147,6 +153,8 @@ def _launch(request: HttpRequest, trail: Trail, now: datetime) -> HttpResponse:
         trail.step = "resolve"
         read_wish(message, target)
         return _ask(request, message, platform, target, now)
+    if message.resource_link is None:
+        raise MissingResourceLinkError("resource_link_id is missing")
     landing = _land(message, platform, target, trail, now)
     if landing is None:
         return _ask(request, message, platform, target, now)

@@ -174,11 +174,16 @@ def _read_message(fields: _Fields) -> Message:
     message = _MESSAGES.get(message_type)
     if message is None:
         raise UnsupportedMessageError(f"lti_message_type is {message_type[:60]!r}")
-    if message is Message.RESOURCE_LINK and not fields.text("resource_link_id"):
+    if message is Message.RESOURCE_LINK and not fields.text("resource_link_id") and not _asks_for_selection(fields):
         raise MissingResourceLinkError("resource_link_id is missing")
     if message is Message.DEEP_LINKING and not fields.web_url("content_item_return_url"):
         raise MissingParameterError("content_item_return_url is missing or not a web address")
     return message
+
+
+def _asks_for_selection(fields: _Fields) -> bool:
+    """True for Canvas's older way to have a link chosen: there is no link yet (`content_item.read_canvas_selection`)."""
+    return bool(fields.text("ext_content_return_types") or fields.text("selection_directive"))
 
 
 def _build_launch(

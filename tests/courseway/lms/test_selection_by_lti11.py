@@ -127,6 +127,16 @@ def test_the_older_way_of_canvas(client: Client, cast: Cast, lms11: Lms11, path:
     assert CourseContext.objects.get(context=context_of(lms11)).course == cast.course
 
 
+def test_the_older_way_without_a_link_id(client: Client, cast: Cast, lms11: Lms11) -> None:
+    """There is no link yet, so none need be named; a message that asks for nothing must name one all the same."""
+    know_teacher(cast, lms11)
+    open_picker(client, ask_by_ext_content(client, lms11, resource_link_id=None))
+    nothing = ask_by_ext_content(
+        client, lms11, "/lti/link", resource_link_id=None, ext_content_return_types="nonsense", selection_directive=None
+    )
+    assert 'data-code="missing_resource_link"' in nothing.content.decode()
+
+
 def test_the_older_way_cancelled(client: Client, cast: Cast, lms11: Lms11) -> None:
     """Cancel goes back to the address as it was given."""
     know_teacher(cast, lms11)
