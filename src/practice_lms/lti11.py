@@ -127,7 +127,9 @@ def _list_person(scene: LaunchScene) -> dict[str, str]:
 def _list_course(scene: LaunchScene) -> dict[str, str]:
     course, link, profile = scene.course, scene.link, scene.profile
     parameters: dict[str, str] = {}
-    if scene.selection is None and not profile.has("G4"):
+    # Canvas's older way of asking is an ordinary launch, which has to name a link.
+    is_launch = scene.selection is None or scene.selection.method == "ext_content_return_url"
+    if is_launch and not profile.has("G4"):
         parameters["resource_link_id"] = scene.resource_link_id
         parameters["resource_link_title"] = scene.title
         if link is not None:

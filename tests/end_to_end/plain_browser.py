@@ -90,10 +90,17 @@ class PlainBrowser:
         """Fills in and sends the form with this `data-form`."""
         form = page.find_form(name)
         assert form is not None, f"{page.url} has no form {name!r}: {page.heading}"
-        fields = [(key, value) for key, value in form.form_values() if key not in values]
-        return self.send(
-            form.method.upper(), urljoin(page.url, form.action), [*fields, *((k, v) for k, v in values.items())]
-        )
+        return self._fill(page, form, values)
+
+    def submit_form(self, page: Page, ending: str, values: Mapping[str, str]) -> Page:
+        """Fills in and sends the first form whose address ends like this."""
+        forms = [form for form in page.document.forms if (form.action or "").endswith(ending)]
+        assert forms, f"{page.url} has no form for {ending}: {page.heading}\n{page.text}"
+        return self._fill(page, forms[0], values)
+
+    def _fill(self, page: Page, form: html.FormElement, values: Mapping[str, str]) -> Page:
+        fields = [(name, value) for name, value in form.form_values() if name not in values]
+        return self.send(form.method.upper(), urljoin(page.url, form.action), [*fields, *values.items()])
 
     def hand_in(self, page: Page, answers: Mapping[str, str]) -> Page:
         """Answers the questions of an assignment's page and hands the work in."""
@@ -106,9 +113,11 @@ class PlainBrowser:
         return page
 
     def _request(self, method: str, url: str, fields: list[tuple[str, str]]) -> httpx2.Response:
+        # The header stands for the session that this person has at the LMS.
+        headers = {"X-Practice-Person": self.person} if url.startswith(self.lms.public_url) else {}
         if method.upper() == "GET":
-            return self.http.get(url, params=fields or None)
+            return self.http.get(url, params=dict(fields) or None, headers=headers)
         data: dict[str, list[str]] = {}
         for name, value in fields:
             data.setdefault(name, []).append(value)
-        return self.http.post(url, data=data)
+        return self.http.post(url, data=data, headers=headers)

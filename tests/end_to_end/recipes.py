@@ -13,7 +13,10 @@ PROFILES = ("canvas", "moodle", "blackboard", "brightspace", "schoology", "sakai
 VERSIONS = ("1.1", "1.3")
 
 # The places of the two parameters that the tab LTI/LMS shows: whoever sets up the tool or the link copies them there.
-TOOL, LINK = "tool", "link"
+TOOL, LINK, NOWHERE = "tool", "link", ""
+CONSTANT_URL, DEEP_LINKING, CONTENT_ITEM = "constant URL", "deep linking", "content item"
+CANVAS_CHOICE = "Canvas's choice"
+"""How links come: typed in by hand, or chosen in the picker, which then sends the parameters with each link."""
 OWN_TARGET = "Spring 2027, B"
 """What a teacher types in the place of the master's id; any text will do."""
 
@@ -25,7 +28,7 @@ class Recipe:
     profile: str
     version: str
     identity: str
-    mapped_by: str = "constant URL"
+    mapped_by: str = CONSTANT_URL
     parameters_on: str = TOOL
     is_course_tool: bool = False
     """The tool belongs to the one LMS course, so that a copy has a tool of its own."""
@@ -51,30 +54,28 @@ class Recipe:
 _HISTORY = {"context_id_history": "$Context.id.history", "resource_link_id_history": "$ResourceLink.id.history"}
 _BRIGHTSPACE_AUDIENCE = "https://api.brightspace.com/auth/token"
 RECIPES = (
-    Recipe("canvas", "1.1", "own target", is_course_tool=True),
+    # Canvas's older choice carries an address and nothing else; the tool's own settings have the parameters.
+    Recipe("canvas", "1.1", "own target", CANVAS_CHOICE, is_course_tool=True),
     Recipe(
         "canvas",
         "1.3",
         "SIS id",
+        DEEP_LINKING,
+        NOWHERE,
         is_course_tool=True,
         custom={**_HISTORY, "course_offering_sourcedid": "$CourseOffering.sourcedId"},
         has_sis_ids=True,
     ),
-    Recipe("moodle", "1.1", "SIS id", parameters_on=LINK, has_sis_ids=True),
-    Recipe("moodle", "1.3", "context history", custom=_HISTORY),
+    Recipe("moodle", "1.1", "SIS id", CONTENT_ITEM, NOWHERE, has_sis_ids=True),
+    Recipe("moodle", "1.3", "context history", DEEP_LINKING, NOWHERE, custom=_HISTORY),
     Recipe("blackboard", "1.1", "link history", parameters_on=LINK),
-    Recipe("blackboard", "1.3", "link history", parameters_on=LINK, custom=_HISTORY),
+    Recipe("blackboard", "1.3", "link history", DEEP_LINKING, NOWHERE, custom=_HISTORY),
     # A copy turns its links into links of LTI 1.3 (D10): the child is made by another platform than the master's.
-    Recipe("brightspace", "1.1", "SIS id", parameters_on=LINK, has_sis_ids=True, audience=_BRIGHTSPACE_AUDIENCE),
-    Recipe(
-        "brightspace",
-        "1.3",
-        "context history",
-        parameters_on=LINK,
-        audience=_BRIGHTSPACE_AUDIENCE,
-    ),
+    Recipe("brightspace", "1.1", "SIS id", CONTENT_ITEM, NOWHERE, has_sis_ids=True, audience=_BRIGHTSPACE_AUDIENCE),
+    Recipe("brightspace", "1.3", "context history", DEEP_LINKING, NOWHERE, audience=_BRIGHTSPACE_AUDIENCE),
     Recipe("schoology", "1.1", "own target", is_course_tool=True, prefix="codio_"),
+    # Chosen links would carry the master's id themselves, over the tool's: nothing could tell the copy here.
     Recipe("schoology", "1.3", "own target", is_course_tool=True),
     Recipe("sakai", "1.1", "SIS id", has_sis_ids=True),
-    Recipe("sakai", "1.3", "context history", custom=_HISTORY),
+    Recipe("sakai", "1.3", "context history", DEEP_LINKING, NOWHERE, custom=_HISTORY),
 )

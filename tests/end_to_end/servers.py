@@ -100,9 +100,10 @@ class Stand:
         ours = {one: added[one] for one in ("login_url", "keyset_url")}
         return {**added, "tool": self.lms.post("tools", version="1.3", client_id=client, **ours, **wanted)}
 
-    def import_example(self, *settings: str) -> dict[str, Any]:
-        """The example course with LTI enabled and these settings."""
-        made = self.courseway.run("course", "import", str(EXAMPLE.parent), "--org", self.org)
+    def import_example(self, *settings: str, teacher: str = "") -> dict[str, Any]:
+        """The example course with LTI enabled and these settings; `teacher` is the e-mail of whose course it is."""
+        words = ("--teacher", teacher) if teacher else ()
+        made = self.courseway.run("course", "import", str(EXAMPLE.parent), "--org", self.org, *words)
         return dict(self.courseway.run("course", "set", made["id"], "lti_enabled=true", *settings))
 
 

@@ -19,8 +19,9 @@ from pathlib import Path
 from typing import Any
 
 from tests.end_to_end.demo import read_answers
+from tests.end_to_end.picking import SELECTION_PATH, pick_assignments
 from tests.end_to_end.plain_browser import Page, PlainBrowser
-from tests.end_to_end.recipes import LINK, OWN_TARGET, RECIPES, TOOL, Recipe
+from tests.end_to_end.recipes import CANVAS_CHOICE, CONSTANT_URL, LINK, OWN_TARGET, RECIPES, TOOL, Recipe
 from tests.end_to_end.servers import Stand, run_stand
 
 GRADE_SECONDS = 30
@@ -74,7 +75,7 @@ def roll_over(stand: Stand, recipe: Recipe) -> Rollover:
 def make_master(run: Rollover) -> None:
     """A course with copying switched on, and the LMS course that is to be mapped, with its people."""
     lms, recipe = run.stand.lms, run.recipe
-    run.master = run.stand.import_example(*SETTINGS)
+    run.master = run.stand.import_example(*SETTINGS, teacher=find_account_email(run))
     sis = {"sourcedid": f"sis:{recipe.name}:2026"} if recipe.has_sis_ids else {"sourcedid": ""}
     title = f"Programming 2026, {recipe.name}"
     course = lms.post("courses", title=title, label="P26", profile=recipe.profile, **sis)
@@ -88,6 +89,11 @@ def make_master(run: Rollover) -> None:
         run.tools[version] = add_tool(run, version)
 
 
+def find_account_email(run: Rollover) -> str:
+    """The address of the teacher's account in Courseway. The one that the LMS has is another."""
+    return f"{run.recipe.name}@teachers.example"
+
+
 def add_tool(run: Rollover, version: str) -> str:
     """The tool on both sides, as its owner sets it up: key and secret, or a registration."""
     recipe = run.recipe
@@ -98,6 +104,8 @@ def add_tool(run: Rollover, version: str) -> str:
         "profile": recipe.profile,
         "custom": parameters,
         "course": run.course if recipe.is_course_tool else "",
+        "placements": {"link_selection": run.stand.courseway.url + SELECTION_PATH},
+        "options": {"selection_method": "ext_content_return_url"} if recipe.mapped_by == CANVAS_CHOICE else {},
     }
     if version == "1.1":
         made = run.stand.add_key(f"Courseway {recipe.name}", **shared)
@@ -114,6 +122,26 @@ def name_parameters(run: Rollover, **changes: str) -> dict[str, str]:
 
 def map_course(run: Rollover) -> None:
     """The teacher places the first two assignments, and opens one: the master is connected."""
+    if run.recipe.mapped_by == CONSTANT_URL:
+        place_links(run)
+    else:
+        run.links = pick_assignments(
+            run.stand,
+            person=run.people["Tessa"],
+            email=find_account_email(run),
+            course=run.course,
+            tool=run.tools[run.recipe.version],
+            assignments=run.master["assignments"][:2],
+            points=LMS_POINTS,
+        )
+    with PlainBrowser(run.stand.lms, run.people["Tessa"]) as browser:
+        title = run.titles[0]
+        page = browser.launch(run.links[title])
+        expect_assignment(page, run.master, title, role="teacher")
+
+
+def place_links(run: Rollover) -> None:
+    """Each link by hand: the constant URL, and the parameters where the recipe puts them."""
     for assignment in run.master["assignments"][:2]:
         custom = name_parameters(run) if run.recipe.parameters_on == LINK else {}
         link = run.stand.lms.post(
@@ -126,10 +154,6 @@ def map_course(run: Rollover) -> None:
             custom=custom,
         )
         run.links[assignment["title"]] = str(link["id"])
-    with PlainBrowser(run.stand.lms, run.people["Tessa"]) as browser:
-        title = run.titles[0]
-        page = browser.launch(run.links[title])
-        expect_assignment(page, run.master, title, role="teacher")
 
 
 def work_in_old_term(run: Rollover) -> None:

@@ -334,6 +334,8 @@ def test_canvas_older_selection(lms: PracticeLms, course: str, teacher: str) -> 
     selection, request = ask_11(lms, tool, course, teacher, points=30)
     assert request["lti_message_type"] == "basic-lti-launch-request"
     assert request["selection_directive"] == "select_link"
+    # A launch needs a link id, and a Canvas gives the course's where there is no link.
+    assert request["resource_link_id"] == request["context_id"] == course
     assert request["ext_content_return_types"] == "lti_launch_url"
     url = request["ext_content_return_url"]
     headers = {"X-Practice-Person": teacher, "Accept": "application/json"}
