@@ -26,6 +26,7 @@ from courseway.events.mail import send_due_mail
 from courseway.events.posting import Limits as WebhookLimits
 from courseway.events.posting import Poster
 from courseway.grades.dispatch import Dispatcher, Limits, set_at_work
+from courseway.grades.outbox import revive_reinstated
 from courseway.learning.due import settle
 
 logger = logging.getLogger(__name__)
@@ -34,6 +35,7 @@ POLL_SECONDS = 1.0
 # How often work whose due date passed is looked for.
 SETTLE_SECONDS = 5.0
 RESTING_SECONDS = 1.0
+# How often grades of platforms that an owner took back are looked for.
 SECONDS_BETWEEN_ROUNDS = 120.0
 CLEAR_SECONDS = 600.0
 # How long hints that are being worked on may hold up the end.
@@ -62,13 +64,16 @@ def run_worker(
         _Beside("mail", _MailTurns(poll_seconds)),
     ]
     consumer: HintConsumer | None = None
-    settle_at = 0.0
+    settle_at = revive_at = 0.0
     try:
         while not stop.is_wanted:
             consumer = consumer or _start_consumer()
             if time.monotonic() >= settle_at:
                 _survive(lambda: settle(now=timezone.now()))
                 settle_at = time.monotonic() + SETTLE_SECONDS
+            if time.monotonic() >= revive_at:
+                _survive(lambda: revive_reinstated(now=timezone.now()))
+                revive_at = time.monotonic() + SECONDS_BETWEEN_ROUNDS
             _survive(lambda: dispatcher.turn(wait_seconds=poll_seconds))
     finally:
         set_at_work(None)

@@ -8,13 +8,15 @@ from decimal import Decimal
 from itertools import pairwise
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from courseway.grades import tokens
 from courseway.grades.dispatch import Dispatcher, Limits, deliver_what_is_due
 from courseway.grades.lineitems import allow_new_lineitem
 from courseway.grades.models import AccessToken, Delivery, DeliveryTry, LineItemSearch
-from courseway.grades.outbox import Grade, owe, resend
+from courseway.grades.outbox import Grade, owe, owe_many, resend
 from courseway.orgs.models import Person
 from ltikit import vocabulary
 from tests.cast import Cast
@@ -569,3 +571,18 @@ def test_a_slow_lms_does_not_hold_up_another(cast: Cast, lms: FakeLms, clock: Cl
         delivery.refresh_from_db()
     assert Delivery.objects.filter(platform=slow.platform, state=Delivery.State.SENT).count() < 60
     dispatcher.close()
+
+
+def test_a_delivery_costs_a_fraction_of_a_statement(cast: Cast, lms: FakeLms, clock: Clock) -> None:
+    """Claims and results are made in batches: two hundred grades take far fewer statements than grades."""
+    placed = place_v13(cast.operators, lms.url)
+    people = [Person(organization=cast.acme, name=f"Person {number}") for number in range(200)]
+    for person in Person.objects.bulk_create(people):
+        placed.let_in(person)
+    grade = Grade(Decimal(8), Decimal(10), is_completed=True, is_released=True)
+    owe_many(cast.operators, {person.pk: grade for person in people}, now=clock())
+    with CaptureQueriesContext(connection) as captured:
+        deliver_what_is_due(dispatcher=Dispatcher(clock=clock))
+    statements = [query["sql"] for query in captured if "SAVEPOINT" not in query["sql"]]
+    assert Delivery.objects.filter(state=Delivery.State.SENT).count() == 200
+    assert len(statements) < 100, f"{len(statements)} statements for 200 grades"
