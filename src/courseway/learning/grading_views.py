@@ -21,7 +21,7 @@ from courseway.learning.access import get_learner_to_grade, get_results_to_grade
 from courseway.learning.forms import GradeForm
 from courseway.learning.gradebook import PROBLEMS
 from courseway.learning.oversight_views import show_result
-from courseway.learning.scoring import mark_completed, release, reopen, set_grade
+from courseway.learning.scoring import mark_completed, release, renew_feedback_link, reopen, set_grade
 from courseway.lms.access import list_learners
 from courseway.orgs.models import Person
 from courseway.orgs.visitor import visitor_of
@@ -47,6 +47,9 @@ def act_on_one(request: HttpRequest, course_id: str, assignment_id: str, person_
     if action == "complete":
         set_grade(assignment=assignment, person=person, percent=None, complete=True, now=now)
         messages.success(request, _("The work is completed."))
+    elif action == "renew_link":
+        renew_feedback_link(assignment, person, now=now)
+        messages.success(request, _("The old link does not work any more."))
     elif action == "reopen":
         reopen(assignment, [person], now=now)
         messages.success(request, _("The work is open again. The grade stays until it is handed in once more."))
@@ -69,6 +72,7 @@ def grade(request: HttpRequest, course_id: str, assignment_id: str, person_id: s
         person=learner.person,
         percent=percent,
         comment=comment,
+        extra=form.cleaned_data["extra"],
         complete="complete" in request.POST,
         release="release" in request.POST,
         forget_override=True,

@@ -18,7 +18,8 @@ from courseway.courses.access import CourseAccess, get_course_to_oversee
 from courseway.courses.models import Assignment, Enrollment
 from courseway.grades.models import Delivery, DeliveryTry
 from courseway.learning.access import get_learner_to_oversee, get_results_to_grade, get_results_to_oversee
-from courseway.learning.forms import GradeForm
+from courseway.learning.feedback_links import feedback_url
+from courseway.learning.forms import ExtensionForm, GradeForm
 from courseway.learning.gradebook import (
     ASSIGNMENTS_ON_PAGE,
     FILTERS,
@@ -30,6 +31,7 @@ from courseway.learning.gradebook import (
     list_modules,
 )
 from courseway.learning.gradebook_csv import list_gradebook_heads, list_gradebook_rows
+from courseway.learning.lateness import due_of, find_extensions
 from courseway.learning.models import Submission
 from courseway.learning.progress import delivery_word, work_state
 from courseway.learning.scoring import has_attempt_left
@@ -118,6 +120,7 @@ def show_result(
     learner: Enrollment,
     *,
     form: GradeForm | None = None,
+    extension_form: ExtensionForm | None = None,
 ) -> HttpResponse:
     """The result page; with `form`, the refused one as it was typed."""
     person = learner.person
@@ -133,6 +136,7 @@ def show_result(
         .prefetch_related(Prefetch("attempts_made", DeliveryTry.objects.order_by("-pk")))
         .order_by("pk")
     )
+    extended_to = find_extensions([assignment], [person.pk]).get((assignment.pk, person.pk))
     context: dict[str, Any] = {
         "access": access,
         "assignment": assignment,
@@ -149,8 +153,12 @@ def show_result(
         "deliveries": [(delivery, list(delivery.attempts_made.all())[:TRIES_SHOWN]) for delivery in deliveries],
         "delivery": delivery_word(deliveries),
         "form": form or GradeForm(initial=GradeForm.initial_of(submission)),
+        "extended_to": extended_to,
+        "due_at": due_of(assignment, extended_to),
+        "extension_form": extension_form or ExtensionForm(initial={"due_at": extended_to}, assignment=assignment),
+        "feedback_url": feedback_url(submission, access.course) if submission else "",
     }
-    return render(request, "learning/person_result.html", context, status=422 if form else 200)
+    return render(request, "learning/person_result.html", context, status=422 if form or extension_form else 200)
 
 
 @require_safe

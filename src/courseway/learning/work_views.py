@@ -18,6 +18,7 @@ from courseway.grades.models import Delivery
 from courseway.grades.states import delivery_states
 from courseway.learning.access import ClosedError, Work, get_assignment_to_see, get_own_work, own_work
 from courseway.learning.attempts import grade_of
+from courseway.learning.lateness import due_of, find_extensions
 from courseway.learning.models import Attempt, Submission
 from courseway.learning.oversight_views import show_results
 from courseway.learning.progress import delivery_word, work_state
@@ -158,6 +159,8 @@ def _show_work(request: HttpRequest, work: Work, attempts: list[Attempt]) -> Htt
     is_launched_here = launch is not None and launch.assignment_public_id == work.assignment.public_id
     wanted = request.GET.get("page") or (launch.page if launch is not None and is_launched_here else "")
     questions = [question for page in pages for question in page.questions]
+    key = (work.assignment.pk, work.person.pk)
+    due_at = due_of(work.assignment, find_extensions([work.assignment], [work.person.pk]).get(key))
     context = {
         "work": work,
         "access": work.access,
@@ -167,7 +170,8 @@ def _show_work(request: HttpRequest, work: Work, attempts: list[Attempt]) -> Htt
         "question_count": len(questions),
         "answered_count": sum(question.is_answered for question in questions),
         "has_result": len(attempts) > 1,
-        "is_late": work.assignment.due_at is not None and work.assignment.due_at < timezone.now(),
+        "due_at": due_at,
+        "is_late": due_at is not None and due_at < timezone.now(),
     }
     return render(request, "learning/work.html", context)
 

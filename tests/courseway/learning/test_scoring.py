@@ -37,8 +37,8 @@ from tests.courseway.grades.links import PlacedLink, place_v11
 NOW = datetime(2026, 11, 22, 10, tzinfo=UTC)
 LATER = NOW + timedelta(hours=1)
 RIGHT = {"sum": "4", "quotient": "2,5", "maker": "guido"}
-# SQLite takes about a thousand values in one statement: sixty rows of two dozen columns become two statements.
-SPLIT = 2
+# SQLite takes about a thousand values in one statement: sixty rows of two dozen columns become two statements each.
+SPLIT = 3
 HALF = {"sum": "4", "quotient": "9", "maker": "?"}
 
 
