@@ -42,6 +42,9 @@ test-peers: setup ## Against programs of other people, each in its own environme
 term-rollover: setup ## Roll a term over in every LMS, by LTI 1.1 and 1.3, and print a table. ARGS="--only moodle-1.3"
 	@PYTHONPATH=src:. $(PY) -m tests.end_to_end.term_rollover $(ARGS)
 
+guides: setup ## Write docs/guides from the guides of the product
+	.venv/bin/python scripts/write_guides.py
+
 lock: setup ## Write requirements/*.txt anew from pyproject.toml, with hashes and without addresses
 	@set -e
 	lock() { $(VENV)/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \

@@ -40,6 +40,7 @@ urlpatterns = [
         ),
     ),
     path("courses/", include(list_course_urls(GradesOfCourses(release_completed, owe_newest, count_grades)))),
+    path("courses/", include("courseway.grades.course_urls")),
     path("courses/", include("courseway.learning.course_urls")),
     path("learn/", include("courseway.learning.urls")),
 ]

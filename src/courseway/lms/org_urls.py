@@ -13,6 +13,7 @@ urlpatterns = [
     path("<slug:slug>/lti/keys", org_views.add_key, name="add_key"),
     path("<slug:slug>/lti/keys/<str:platform>/secret", org_views.show_secret, name="show_secret"),
     path("<slug:slug>/lti/keys/<str:platform>/reset", org_views.reset_key, name="reset_key"),
+    path("<slug:slug>/lti/platforms/<str:platform>/last-launch", org_views.show_last_launch, name="last_launch"),
     path("<slug:slug>/lti/platforms/<str:platform>/name", org_views.rename, name="rename"),
     path("<slug:slug>/lti/platforms/<str:platform>/revoke", org_views.revoke, name="revoke"),
     path("<slug:slug>/lti/platforms/<str:platform>/reinstate", org_views.reinstate, name="reinstate"),

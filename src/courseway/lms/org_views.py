@@ -38,6 +38,10 @@ def add_key(request: HttpRequest, slug: str) -> HttpResponse:
     if consumer_key is None:
         return _integrations(request, organization, form, status=400)
     messages.success(request, _("The key of %(name)s was made. Copy its values into the LMS.") % form.cleaned_data)
+    guide = find_guide(request.POST.get("guide", ""))
+    if guide is not None:  # back to the page whose button it was
+        address = reverse("grades_org:guide", args=[slug, guide.key])
+        return redirect(f"{address}?platform={consumer_key.platform.public_id}")
     return redirect(_place_of(consumer_key.platform))
 
 
@@ -97,6 +101,17 @@ def reinstate(request: HttpRequest, slug: str, platform: str) -> HttpResponse:
     return redirect(_place_of(owned))
 
 
+@sign_in_required
+@require_safe
+def show_last_launch(request: HttpRequest, slug: str, platform: str) -> HttpResponse:
+    """Whether somebody came through the platform, for a page that looks again and again."""
+    owned = get_platform_to_own(request, slug, platform)
+    accepted = Launch.objects.filter(platform=owned).exclude(outcome=Launch.Outcome.REFUSED)
+    at = accepted.order_by("-pk").values_list("at", flat=True).first()
+    words = {"platform": owned, "at": at, "slug": slug}
+    return render(request, "lms/last_launch.html", words)
+
+
 def with_last_launch(platforms: QuerySet[Platform]) -> QuerySet[Platform]:
     """Adds `launched_at`: when somebody last came through the platform."""
     accepted = Launch.objects.filter(platform=OuterRef("pk")).exclude(outcome=Launch.Outcome.REFUSED).order_by("-pk")
@@ -141,7 +156,6 @@ def _integrations(
         "shown": shown,
         "secret": secret,
         "guides": LMS_GUIDES,
-        "guide": find_guide(request.GET.get("lms", "")),
         **our_values(),
     }
     return render(request, "lms/integrations.html", words, status=status)

@@ -120,11 +120,11 @@ def test_page_shows_our_values_for_lti13(key: ConsumerKey, owner: Client) -> Non
 
 
 def test_empty_page_teaches(cast: Cast, owner: Client) -> None:
-    """Without any key the page asks which LMS it is and then says the steps."""
-    assert "Connect your LMS" in owner.get(PAGE).content.decode()
-    page = owner.get(PAGE, {"lms": "canvas"}).content.decode()
-    assert "Developer Keys" in page
-    assert f"{PAGE}/registrations/new?lms=canvas" in page
+    """Without any key the page asks which LMS it is, and leads to the steps of each."""
+    page = owner.get(PAGE).content.decode()
+    assert "Connect your LMS" in page
+    for key in ("canvas", "canvas-1.1", "moodle", "blackboard", "brightspace", "schoology"):
+        assert f'href="{PAGE}/guides/{key}"' in page
 
 
 def test_secret_is_masked_until_asked_for(key: ConsumerKey, owner: Client) -> None:
