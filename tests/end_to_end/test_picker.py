@@ -1,0 +1,176 @@
+"""A teacher chooses assignments in a frame of the practice LMS; the LMS verifies the answer, and the links launch."""
+
+from __future__ import annotations
+
+import os
+import re
+import time
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, FrameLocator, Page, expect
+
+from tests.end_to_end.chromium import find_chromium
+from tests.end_to_end.demo import EXAMPLE
+from tests.end_to_end.lms_screen import LmsScreen, expect_landed
+from tests.end_to_end.servers import Stand
+
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.skipif(find_chromium() is None, reason="no Chromium was found on this machine"),
+    pytest.mark.skipif(
+        os.environ.get("COURSEWAY_TEST_DATABASE") == "postgres", reason="does not use the database of the tests"
+    ),
+]
+TEACHER = "ada.picker@school.example"
+
+
+@dataclass
+class School:
+    """An LMS with one tool by each way of choosing, and a course that Ada teaches here by her account."""
+
+    stand: Stand
+    course: dict[str, Any]
+
+    def add_lms_course(self) -> str:
+        """A course of its own in the LMS, with Ada and Sue."""
+        lms = self.stand.lms
+        course = lms.add_course()
+        for role, given, email in (("teacher", "Ada", TEACHER), ("learner", "Sue", "")):
+            lms.add_person(course, role, id=f"picker-{given}", given_name=given, family_name="Picker", email=email)
+        return course
+
+    def read_code(self, before: set[str]) -> str:
+        """The code in the mail that comes besides those that were there before."""
+        folder, give_up_at = self.stand.courseway.folder / "data" / "mail", time.monotonic() + 30
+        while not (came := sorted(set(self.list_mails()) - before)):
+            assert time.monotonic() < give_up_at, self.stand.courseway.log
+            time.sleep(0.1)
+        time.sleep(0.2)  # until it is written to its end
+        return str(re.findall(r"\b[A-Z0-9]{4}-[A-Z0-9]{4}\b", (folder / came[-1]).read_text())[-1])
+
+    def list_mails(self) -> list[str]:
+        folder = self.stand.courseway.folder / "data" / "mail"
+        return [one.name for one in folder.iterdir()] if folder.exists() else []
+
+    def list_links(self, course: str) -> list[dict[str, Any]]:
+        links: list[dict[str, Any]] = self.stand.lms.get("links", course=course)
+        return links
+
+
+@pytest.fixture(scope="module")
+def school(stand: Stand) -> School:
+    tool = stand.courseway.url + "/lti/"
+    places = {"link_selection": tool + "resource_selection", "assignment_selection": tool + "resource_selection"}
+    stand.add_registration("Deep", placements=places)
+    stand.add_key("Items", placements=places)
+    stand.add_key("Older", placements=places, options={"selection_method": "ext_content_return_url"})
+    made = stand.courseway.run("course", "import", str(EXAMPLE.parent), "--org", stand.org, "--teacher", TEACHER)
+    return School(stand, stand.courseway.run("course", "set", made["id"], "lti_enabled=true"))
+
+
+def open_picker(screen: LmsScreen, course: str, tool: str, *, takes_one: bool = False) -> FrameLocator:
+    """'Add from tool' in the LMS; the picker in the frame."""
+    page = screen.open_course(course)
+    page.get_by_role("button", name=f"Add {'one assignment ' if takes_one else ''}from {tool}", exact=True).click()
+    frame = page.frame_locator("iframe.tool")
+    expect(frame.locator("body[data-launch=waiting]")).to_have_count(1)
+    return frame
+
+
+def prove(frame: FrameLocator, school: School) -> None:
+    """Ada reads the code in her mail and types it, once in her life for each key and registration."""
+    ask = frame.get_by_role("button", name="Send me a code")
+    search = frame.get_by_role("searchbox")
+    expect(ask.or_(search).first).to_be_visible()
+    if search.count():
+        return
+    expect(frame.get_by_text(f"The LMS says that your e-mail is {TEACHER}")).to_be_visible()
+    before = set(school.list_mails())
+    ask.click()
+    field = frame.get_by_label("Code", exact=True)
+    expect(field).to_be_visible()
+    field.fill(school.read_code(before))
+    frame.get_by_role("button", name="Show my courses").click()
+    expect(search).to_be_visible()
+
+
+def check_accessible(page: Page) -> None:
+    found = Axe().run(page)
+    serious = [one for one in found.response["violations"] if one["impact"] in ("serious", "critical")]
+    assert not serious, found.generate_report()
+
+
+def test_many_by_deep_linking(school: School, browser: Browser) -> None:
+    """Nobody is known yet: a code, then two assignments with columns, all by keyboard where it counts; both launch."""
+    course = school.add_lms_course()
+    wanted = school.course["assignments"][:2]
+    with LmsScreen(browser, school.stand.lms.url, "Ada Picker", width=1000) as screen:
+        frame = open_picker(screen, course, "Deep")
+        check_accessible(screen.page)
+        prove(frame, school)
+        for one in wanted:
+            search = frame.get_by_role("searchbox")
+            search.fill(one["title"])
+            search.press("Enter")
+            box = frame.get_by_role("checkbox", name=one["title"], exact=True)
+            box.focus()
+            box.press("Space")
+            expect(box).to_be_checked()
+        check_accessible(screen.page)
+        frame.get_by_role("button", name="Add chosen (2)").click()
+        expect(frame.get_by_role("heading", name="2 links were added")).to_be_visible()
+        page = screen.open_course(course)
+        for one in wanted:
+            expect(page.get_by_role("link", name=one["title"], exact=True)).to_be_visible()
+        assert not screen.problems
+    links = school.list_links(course)
+    assert [link["url"] for link in links] == [one["url"] for one in wanted]
+    with LmsScreen(browser, school.stand.lms.url, "Sue Picker") as screen:
+        for one in wanted:
+            expect_landed(screen.open_activity(course, one["title"]), role="student", assignment=one["id"])
+
+
+@pytest.mark.parametrize("tool", ["Deep", "Items", "Older"])
+def test_one_by_each_way(school: School, browser: Browser, tool: str) -> None:
+    """Preview, then choose one: the LMS makes one link of the verified answer, and it launches."""
+    course = school.add_lms_course()
+    wanted = school.course["assignments"][1]
+    takes_one = tool != "Older"
+    with LmsScreen(browser, school.stand.lms.url, "Ada Picker") as screen:
+        frame = open_picker(screen, course, tool, takes_one=takes_one)
+        prove(frame, school)
+        frame.get_by_role("button", name=f"Preview {wanted['title']}", exact=True).click()
+        expect(frame.get_by_role("heading", name=wanted["title"], level=1)).to_be_visible()
+        frame.get_by_role("button", name="Choose", exact=True).click()
+        expect(frame.get_by_role("heading", name="1 link was added")).to_be_visible()
+        page = screen.open_course(course)
+        expect(page.get_by_role("link", name=wanted["title"], exact=True)).to_be_visible()
+    with LmsScreen(browser, school.stand.lms.url, "Sue Picker") as screen:
+        expect_landed(screen.open_activity(course, wanted["title"]), role="student", assignment=wanted["id"])
+
+
+@pytest.mark.parametrize("tool", ["Deep", "Items", "Older"])
+def test_cancel_returns_cleanly(school: School, browser: Browser, tool: str) -> None:
+    """Cancel leads back to the LMS, which makes nothing and complains about nothing."""
+    course = school.add_lms_course()
+    with LmsScreen(browser, school.stand.lms.url, "Ada Picker") as screen:
+        frame = open_picker(screen, course, tool)
+        frame.get_by_role("button", name="Cancel").click()
+        expect(frame.get_by_role("heading", name="Nothing was added")).to_be_visible()
+        assert not screen.problems
+    assert school.list_links(course) == []
+
+
+def test_a_phone(school: School, browser: Browser) -> None:
+    """At 360 pixels nothing runs out of the frame, and the act stays in view."""
+    course = school.add_lms_course()
+    with LmsScreen(browser, school.stand.lms.url, "Ada Picker", width=360, height=740) as screen:
+        frame = open_picker(screen, course, "Deep")
+        prove(frame, school)
+        assert frame.locator("html").evaluate("one => one.scrollWidth <= one.clientWidth")
+        check_accessible(screen.page)
+        frame.get_by_role("checkbox").nth(2).check()
+        expect(frame.get_by_role("button", name="Add chosen (1)")).to_be_in_viewport()
