@@ -88,6 +88,7 @@ def scene(cast: Cast, client: Client) -> Scene:
         "page": list(Page.objects.filter(assignment=cast.operators).values_list("key", flat=True)),
         "reference": list(Launch.objects.values_list("reference", flat=True)),
         "pk": [str(number) for number in sorted(numbers)],
+        "lms": ["canvas"],
         "delivery": [str(pk) for pk in Delivery.objects.values_list("pk", flat=True)],
     }
     secrets = [

@@ -71,10 +71,10 @@ class ParsedAssignment:
     title: str
     points: Decimal
     due_at: datetime | None = None
-    late: ParsedLate = ParsedLate()
     attempts: int = 1
     published: bool = True
     pages: tuple[ParsedPage, ...] = ()
+    late: ParsedLate = ParsedLate()
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,10 +183,10 @@ class _CourseReader(FieldReader):
                 title,
                 points or earned or DEFAULT_POINTS,
                 due_at,
-                late,
                 attempts,
                 published,
                 pages,
+                late,
             )
 
         return finish

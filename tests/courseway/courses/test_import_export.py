@@ -25,6 +25,7 @@ from courseway.courses.text_format import (
     CourseFormatError,
     ParsedAssignment,
     ParsedCourse,
+    ParsedLate,
     ParsedModule,
     ParsedPage,
     ParsedQuestion,
@@ -279,12 +280,13 @@ def with_keys(pages: list[tuple[str, str, list[ParsedQuestion]]]) -> tuple[Parse
 
 
 courses = st.builds(
-    lambda title, published, assignment_title, worth, due, attempts, shown, pages: ParsedCourse(
+    lambda title, published, assignment_title, worth, due, attempts, shown, pages, late: ParsedCourse(
         title,
         published,
         (
             ParsedModule(
-                title, (ParsedAssignment("only", assignment_title, worth, due, attempts, shown, with_keys(pages)),)
+                title,
+                (ParsedAssignment("only", assignment_title, worth, due, attempts, shown, with_keys(pages), late),),
             ),
             ParsedModule("Empty"),
         ),
@@ -297,6 +299,12 @@ courses = st.builds(
     st.integers(0, 50),
     st.booleans(),
     st.lists(st.tuples(lines, texts, st.lists(questions, max_size=3)), max_size=3),
+    st.builds(
+        lambda percent, per, floor: ParsedLate(percent, per, floor) if percent else ParsedLate(),
+        st.decimals(0, 100, places=2),
+        st.sampled_from(["day", "hour"]),
+        st.decimals(0, 100, places=2),
+    ),
 )
 
 

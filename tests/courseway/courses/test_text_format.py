@@ -11,7 +11,7 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from courseway.courses.text_format import CourseFormatError, parse_course
+from courseway.courses.text_format import CourseFormatError, ParsedLate, parse_course
 from courseway.courses.text_sources import FolderSource
 
 EXAMPLE = """
@@ -167,6 +167,25 @@ def test_due_dates_name_their_offset(due: str) -> None:
     assert "assignments[0].due_at" in problems_of(one_assignment(f"due_at: {due}"))[0]
 
 
+def test_what_being_late_costs() -> None:
+    """A penalty for each day or hour, down to a floor; left out, being late costs nothing."""
+
+    def late(fields: str) -> object:
+        return parse_course(one_assignment(fields)).modules[0].assignments[0].late
+
+    assert late("late: {percent: 10, per: hour, floor: 50}") == ParsedLate(Decimal(10), "hour", Decimal(50))
+    assert late("late: {percent: 2.5}") == ParsedLate(Decimal("2.5"), "day", Decimal(0))
+    assert late("points: 1") == ParsedLate()
+
+
+@pytest.mark.parametrize(
+    "late", ["{percent: 101}", "{percent: -1}", "{per: week}", "{floor: x}", "{fee: 1}", "10", "[]"]
+)
+def test_penalties_that_cannot_be(late: str) -> None:
+    """A penalty that makes no sense is named with its place."""
+    assert any("late" in problem for problem in problems_of(one_assignment(f"late: {late}")))
+
+
 def test_points_default_to_those_of_the_questions() -> None:
     """Without points of its own an assignment is worth what its questions are, and 100 if it asks none."""
     with_questions = parse_course(one_question("kind: text, text: Q, answers: [x], points: 2.5"))
@@ -257,8 +276,8 @@ def test_any_text_gives_a_course_or_the_one_error(text: str) -> None:
 
 scalars = st.one_of(st.none(), st.booleans(), st.integers(), st.floats(), st.text(max_size=8), st.datetimes())
 KEYS = (
-    *("title", "published", "modules", "assignments", "pages", "questions", "key", "due_at", "attempts"),
-    *("kind", "text", "text_file", "options", "answer", "answers", "tolerance", "points"),
+    *("title", "published", "modules", "assignments", "pages", "questions", "key", "due_at", "attempts", "late"),
+    *("kind", "text", "text_file", "options", "answer", "answers", "tolerance", "points", "percent", "per", "floor"),
 )
 keys = st.sampled_from(KEYS)
 documents = st.recursive(
