@@ -43,7 +43,7 @@ term-rollover: setup ## Roll a term over in every LMS, by LTI 1.1 and 1.3, and p
 	@PYTHONPATH=src:. $(PY) -m tests.end_to_end.term_rollover $(ARGS)
 
 guides: setup ## Write docs/guides from the guides of the product
-	.venv/bin/python scripts/write_guides.py
+	@$(PY) scripts/write_guides.py
 
 lock: setup ## Write requirements/*.txt anew from pyproject.toml, with hashes and without addresses
 	@set -e
@@ -60,4 +60,4 @@ clean: ## Remove .venv, .venv-peers, caches and the demo's data
 	@rm -rf $(VENV) .venv-peers .mypy_cache .ruff_cache .import_linter_cache .hypothesis data/demo
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-.PHONY: help setup demo programs test check format test-peers term-rollover lock lock-peers clean
+.PHONY: help setup demo programs test check format test-peers term-rollover guides lock lock-peers clean
