@@ -7,6 +7,7 @@ no cookies; one deadline covers the whole exchange, however slowly the other sid
 
 from __future__ import annotations
 
+import atexit
 import ipaddress
 import os
 import re
@@ -333,6 +334,13 @@ def _pool() -> httpcore2.ConnectionPool:
             _pool_of_process = (os.getpid(), pool)
         return _pool_of_process[1]
 
+
+def _close_pool() -> None:
+    if _pool_of_process is not None and _pool_of_process[0] == os.getpid():
+        _pool_of_process[1].close()
+
+
+atexit.register(_close_pool)
 
 if hasattr(os, "register_at_fork"):  # a lock held by another thread at the fork would never be released in the child
 
