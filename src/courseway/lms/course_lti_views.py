@@ -77,7 +77,6 @@ def show_lti(request: HttpRequest, course_id: str, grades: GradesOfCourses) -> H
     else:
         access = get_course_to_teach(request, course_id)
         form = CourseLtiForm(course=access.course)
-        form.propose(request.GET.get("proposed", ""), list_proposed_urls(access.course))
     words = _describe(request, access, form, questions)
     return render(request, "lms/course_lti.html", words, status=400 if form.errors else 200)
 
@@ -85,6 +84,9 @@ def show_lti(request: HttpRequest, course_id: str, grades: GradesOfCourses) -> H
 def _describe(
     request: HttpRequest, access: CourseAccess, form: CourseLtiForm, questions: Sequence[Question]
 ) -> dict[str, Any]:
+    proposals = [] if access.course.lms_url else list_proposed_urls(access.course)
+    if not form.is_bound:
+        form.propose(request.GET.get("proposed", ""), proposals)
     page = Paginator(list_connections(access.course), CONNECTIONS_SHOWN).get_page(request.GET.get("page"))
     return {
         "access": access,
@@ -93,7 +95,7 @@ def _describe(
         "page_obj": page,
         "to_review": count_to_review(access.course),
         "origin": describe_origin(access.course),
-        "proposals": [] if access.course.lms_url else list_proposed_urls(access.course),
+        "proposals": proposals,
         "enroll_url": enroll_url(access.course),
         "published_count": access.course.assignments.filter(deleted_at=None, published=True).count(),
         "profiles": [(name, words) for name, (_profile, words) in PROFILES.items()],

@@ -250,3 +250,38 @@ class TestEnrollOnlyAndGrades:
         for values in ({**PLAIN, "enroll_only": "on", "confirmed": "enroll_only"}, PLAIN):
             assert teacher.post(tab(cast.course), values).status_code == 302
         assert ResourceLink.objects.filter(assignment=cast.operators).count() == 2
+
+
+class TestProposedAddress:
+    """The Course LMS URL that launches suggest (E5): offered, put into the field when asked, saved by the teacher."""
+
+    def propose(self, cast: Cast) -> str:
+        url = "https://canvas.example/courses/12"
+        lms, path = make_lms11(cast.acme), f"/lti/a/{cast.operators.public_id}"
+        response = lms.launch(
+            Client(), path, launch_presentation_return_url=f"{url}/external_content/success?sesskey=1"
+        )
+        assert response.status_code == 303
+        return url
+
+    def test_it_is_offered_and_not_set(self, teacher: Client, cast: Cast) -> None:
+        """The tab names the address; taking it fills the field, and nothing is saved by that."""
+        url = self.propose(cast)
+        assert f"Launches come from {url}" in show(teacher, cast.course)
+        taken = unescape(teacher.get(tab(cast.course), {"proposed": url}).content.decode())
+        assert f'name="lms_url" value="{url}"' in taken
+        cast.course.refresh_from_db()
+        assert cast.course.lms_url == ""
+
+    def test_only_what_launches_said(self, teacher: Client, cast: Cast) -> None:
+        """An address that somebody put into a link to this page is not taken over."""
+        self.propose(cast)
+        shown = teacher.get(tab(cast.course), {"proposed": "https://evil.example/"}).content.decode()
+        assert "evil.example" not in shown
+
+    def test_not_over_a_teachers_own(self, teacher: Client, cast: Cast) -> None:
+        """Once an address is set none is proposed."""
+        url = self.propose(cast)
+        Course.objects.filter(pk=cast.course.pk).update(lms_url="https://lms.example/mine")
+        shown = unescape(teacher.get(tab(cast.course), {"proposed": url}).content.decode())
+        assert url not in shown
