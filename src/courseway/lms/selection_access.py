@@ -6,7 +6,17 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from django.core.exceptions import PermissionDenied
-from django.db.models import Count, Exists, IntegerField, OuterRef, Q, QuerySet, Subquery
+from django.db.models import (
+    BooleanField,
+    Count,
+    Exists,
+    ExpressionWrapper,
+    IntegerField,
+    OuterRef,
+    Q,
+    QuerySet,
+    Subquery,
+)
 from django.db.models.functions import Coalesce
 from django.http import HttpRequest
 from django.utils.translation import gettext as _
@@ -20,6 +30,7 @@ from courseway.orgs.models import Account, Member, Person
 from ltikit.launch import Launch
 
 _WORDS = 8
+_IN_ORDER = ("course__title", "course", "module__position", "module", "position", "pk")
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,9 +95,7 @@ def list_courses(selection: Selection) -> QuerySet[Course]:
 def list_assignments(selection: Selection) -> QuerySet[Assignment]:
     """What can be chosen, in the order of the courses."""
     assignments = Assignment.objects.filter(course__in=list_courses(selection), published=True, deleted_at=None)
-    return assignments.select_related("course", "module").order_by(
-        "course__title", "course", "module__position", "module", "position", "pk"
-    )
+    return assignments.select_related("course", "module").order_by(*_IN_ORDER)
 
 
 def list_courses_with_counts(selection: Selection) -> QuerySet[Course]:
@@ -109,11 +118,15 @@ def list_courses_with_counts(selection: Selection) -> QuerySet[Course]:
 
 
 def search_assignments(assignments: QuerySet[Assignment], text: str) -> QuerySet[Assignment]:
-    """Each word has to be in the title of the assignment, its module or its course."""
+    """Each word has to be in the title of the assignment, its module or its course; own titles come first."""
+    has_all = Q()
     for word in text.split()[:_WORDS]:
+        has_all &= Q(title__icontains=word)
         in_course = Q(course__title__icontains=word) | Q(module__title__icontains=word)
         assignments = assignments.filter(Q(title__icontains=word) | in_course)
-    return assignments
+    return assignments.annotate(is_elsewhere=ExpressionWrapper(~has_all, output_field=BooleanField())).order_by(
+        "is_elsewhere", *_IN_ORDER
+    )
 
 
 def get_assignments(selection: Selection, public_ids: list[str]) -> list[Assignment]:

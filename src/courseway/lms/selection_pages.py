@@ -44,7 +44,7 @@ def read_place(data: QueryDict) -> Place:
 
 @dataclass(slots=True)
 class Group:
-    """The assignments of one module on this page of the list."""
+    """Assignments of one module that follow each other on this page of the list."""
 
     course: Course
     module: Module
@@ -97,8 +97,9 @@ def _describe_courses(selection: Selection, place: Place) -> dict[str, Any]:
 
 
 def _group(page: Page[Assignment]) -> list[Group]:
-    groups: dict[int, Group] = {}
+    groups: list[Group] = []
     for assignment in page:
-        group = groups.setdefault(assignment.module_id, Group(assignment.course, assignment.module))
-        group.rows.append(assignment)
-    return list(groups.values())
+        if not groups or groups[-1].module.pk != assignment.module_id:
+            groups.append(Group(assignment.course, assignment.module))
+        groups[-1].rows.append(assignment)
+    return groups

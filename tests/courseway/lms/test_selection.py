@@ -354,6 +354,16 @@ def test_marks_stay_over_searches_and_pages(client: Client, cast: Cast, lms13: L
     assert {item["title"] for item in items} == {"Operators", "Loops"}
 
 
+def test_own_titles_are_found_first(client: Client, cast: Cast, picker: str) -> None:
+    """A search shows assignments with the words in their own title before those whose module has them."""
+    Module.objects.update(title="All about loops")
+    page = client.get(f"{picker}?q=LOOPS", **HOST).content.decode()
+    rows = [cast.loops.public_id, cast.operators.public_id]
+    places = [page.index(f'name="mark" value="{public_id}"') for public_id in rows]
+    assert places == sorted(places)
+    assert "Nothing found for" in client.get(f"{picker}?q=loops+nowhere", **HOST).content.decode()
+
+
 def test_what_was_unpublished_meanwhile_is_left_out(client: Client, cast: Cast, lms13: Lms13, picker: str) -> None:
     """A marked assignment that is no longer published is not linked; the others are."""
     both = [cast.operators.public_id, cast.loops.public_id]
