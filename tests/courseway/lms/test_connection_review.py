@@ -329,6 +329,21 @@ class TestLmsUrl:
         shown = other.get(f"{prefix}/learn/courses/{child.public_id}/")
         assert "https://lms.example/default" in shown.content.decode()
 
+    def test_the_way_back_when_the_launch_names_none(self, cast: Cast, lms: Lms11) -> None:
+        """Back to the LMS leads where the launch said, else to the Course LMS URL, else nowhere (D2)."""
+
+        def way_back(**changes: Any) -> bool:
+            student = Client()
+            opened = lms.launch(student, f"/lti/a/{cast.operators.public_id}", **changes)
+            shown = student.get(opened["Location"], secure=True, HTTP_HOST="tool.example").content.decode()
+            assert "https://lms.example/course/1?tab=2" not in shown or "launch_presentation_return_url" not in changes
+            return 'href="https://lms.example/home"' in shown
+
+        assert not way_back(launch_presentation_return_url=None)
+        Course.objects.filter(pk=cast.course.pk).update(lms_url="https://lms.example/home")
+        assert way_back(launch_presentation_return_url=None)
+        assert not way_back()
+
     def test_an_address_is_proposed_and_never_set(self, owner: Client, cast: Cast, lms: Lms11) -> None:
         """What launches suggest stands there to be taken; until then nothing is set."""
         child = launch_copy(lms, cast, "A1")
