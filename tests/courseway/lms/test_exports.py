@@ -22,6 +22,7 @@ from courseway.lms.cartridges import (
     export_cartridge,
 )
 from tests.cast import Cast, make_assignment
+from tests.ltikit.schemas import check_schema
 from tests.visits import make_lms11, make_lms13, open_launch
 
 EVIL = '=HYPERLINK("https://evil.example","click")'
@@ -226,6 +227,15 @@ class TestCartridge:
             assert f"<summary>{one.lms}</summary>" in shown
             assert one.profile in PROFILES
         assert "Restore; upload the file" in shown
+
+    @pytest.mark.parametrize("links", LINK_FORMATS)
+    def test_valid_as_it_is_exported(self, cast: Cast, links: str) -> None:
+        """What a real course gives is valid against the schemas of Common Cartridge and LTI links."""
+        course = with_constant_urls(cast.course, course_copy=True)
+        Assignment.objects.filter(pk=cast.operators.pk).update(title="Ünïcode 🎓 & <tags>", points="2.5")
+        with zipfile.ZipFile(io.BytesIO(export_cartridge(course, link_format=links).content)) as package:
+            for name in package.namelist():
+                check_schema(etree.fromstring(package.read(name)))
 
     def test_odd_courses(self, cast: Cast) -> None:
         """A course without assignments, and one with titles of every kind, give files that can be read."""
