@@ -51,6 +51,8 @@ class Course(models.Model):
         _("Iframe height"), default=800, validators=[MinValueValidator(200), MaxValueValidator(10000)]
     )
 
+    open_in_frame = models.BooleanField(_("Open links in a frame"), default=False, db_default=False)
+
     modules: RelatedManager[Module]
     assignments: RelatedManager[Assignment]
     enrollments: RelatedManager[Enrollment]

@@ -22,6 +22,7 @@ SWITCHES: Final = (
     "enroll_only",
     "provide_feedback_link",
     "release_grades_automatically",
+    "open_in_frame",
     "published",
 )
 SIZES: Final = ("iframe_width", "iframe_height")
@@ -38,6 +39,7 @@ SETTINGS: Final = (
     "release_grades_automatically",
     "iframe_width",
     "iframe_height",
+    "open_in_frame",
     "published",
 )
 ON: Final = {"true", "on", "yes", "1"}

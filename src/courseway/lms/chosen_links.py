@@ -21,6 +21,7 @@ def build_link(
     keep one and drop the other. Where grades never go out no column is offered (F4).
     """
     course = assignment.course
+    opens_in_frame = opens_in_frame or course.open_in_frame
     custom = {"assignment_id": assignment.public_id}
     if course.constant_urls:
         custom = {"content_id": assignment.content_id, **custom_parameters(course)}

@@ -82,6 +82,13 @@ class CourseLtiForm(forms.Form):
         gettext_lazy("In pixels, for an LMS that shows the tool in a frame and asks for its size."),
     )
     iframe_height = _size(gettext_lazy("Iframe height"), gettext_lazy("In pixels, for the same frame."))
+    open_in_frame = _switch(
+        gettext_lazy("Open links in a frame"),
+        gettext_lazy(
+            "Links that teachers choose in the LMS from now on ask for a frame of this size. Off: for a new tab, which "
+            "works in every browser."
+        ),
+    )
     enroll_only = _switch(
         gettext_lazy("Enroll to course only"),
         gettext_lazy(

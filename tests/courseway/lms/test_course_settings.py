@@ -78,7 +78,7 @@ class TestWhatShows:
         """With LTI on every setting shows, in the order in which the guide names them."""
         shown = show(teacher, cast.course)
         order = ["lti_enabled", "lms_url", "constant_urls", "course_copy", "hide_not_started"]
-        order += ["filter_learners_for_mentors", "iframe_width", "iframe_height", "enroll_only"]
+        order += ["filter_learners_for_mentors", "iframe_width", "iframe_height", "open_in_frame", "enroll_only"]
         places = [shown.index(f'name="{name}"') for name in [*order, "provide_feedback_link"]]
         assert places == sorted(places)
 

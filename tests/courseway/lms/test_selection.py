@@ -189,6 +189,13 @@ def test_the_frame_can_be_chosen(client: Client, cast: Cast, lms13: Lms13, picke
     assert "window" not in item
 
 
+def test_a_course_can_choose_the_frame(client: Client, cast: Cast, lms13: Lms13, picker: str) -> None:
+    """Where the course's own setting says so, its links ask for the frame without anybody ticking anything."""
+    Course.objects.filter(pk=cast.course.pk).update(open_in_frame=True)
+    (item,) = items_of(client, lms13, add(client, picker, cast.loops))
+    assert (item["iframe"], "window" in item) == ({"width": 1000, "height": 800}, False)
+
+
 def test_the_editor_of_canvas_gets_links_not_frames(client: Client, cast: Cast, lms13: Lms13) -> None:
     """Canvas's editor makes a frame of every link that names a size: for a new tab none is named there."""
     know_teacher(cast, lms13)

@@ -68,6 +68,10 @@ class Migration(migrations.Migration):
                     ),
                 ),
                 (
+                    "open_in_frame",
+                    models.BooleanField(db_default=False, default=False, verbose_name="Open links in a frame"),
+                ),
+                (
                     "organization",
                     models.ForeignKey(
                         on_delete=django.db.models.deletion.CASCADE, related_name="courses", to="orgs.organization"
