@@ -11,7 +11,8 @@ from django.utils.translation import gettext as _
 
 from courseway.courses.models import Course
 from courseway.grades.models import Delivery
-from courseway.lms.models import Launch, Platform
+from courseway.lms.guide_parts import Guide
+from courseway.lms.models import Context, Launch, Platform
 from courseway.orgs.models import Organization
 
 
@@ -37,6 +38,19 @@ def list_platforms(organization: Organization, version: str) -> list[Platform]:
     """The keys or registrations that a guide may be about, newest first."""
     platforms = Platform.objects.filter(organization=organization, version=version, revoked_at=None)
     return list(platforms.select_related("consumer_key").order_by("-created_at", "-pk"))
+
+
+def guess_platform(platforms: Sequence[Platform], guide: Guide) -> Platform | None:
+    """The newest that has the LMS's name, or whose launches said that they come from it; None if there is none."""
+    if not guide.families:
+        return platforms[0] if platforms else None
+    contexts = Context.objects.filter(deployment__platform__in=platforms).exclude(family="")
+    names = {platform.pk: [platform.name.lower()] for platform in platforms}
+    for pk, family in contexts.values_list("deployment__platform", "family").distinct():
+        names[pk].append(family.lower())
+    return next(
+        (one for one in platforms if any(word in name for name in names[one.pk] for word in guide.families)), None
+    )
 
 
 def read_progress(

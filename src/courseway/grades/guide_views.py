@@ -19,7 +19,7 @@ from django.views.decorators.http import require_safe
 from courseway.courses.access import get_course_to_teach
 from courseway.courses.markdown import render_markdown
 from courseway.courses.models import Course
-from courseway.grades.guide_progress import list_platforms, read_progress
+from courseway.grades.guide_progress import guess_platform, list_platforms, read_progress
 from courseway.lms import addresses
 from courseway.lms.guide_parts import Given, Guide, Who
 from courseway.lms.lms_guides import LMS_GUIDES, find_guide
@@ -35,7 +35,7 @@ def show_guide(request: HttpRequest, slug: str, lms: str) -> HttpResponse:
     organization, is_owner = _enter(request, slug)
     guide = _get_guide(lms)
     platforms = list_platforms(organization, guide.version)
-    return _page(request, guide, organization, platforms, _choose(request, platforms), is_owner=is_owner)
+    return _page(request, guide, organization, platforms, _choose(request, guide, platforms), is_owner=is_owner)
 
 
 @sign_in_required
@@ -44,7 +44,7 @@ def show_progress(request: HttpRequest, slug: str, lms: str) -> HttpResponse:
     """The checklist alone, for a page that looks again and again."""
     organization, is_owner = _enter(request, slug)
     guide = _get_guide(lms)
-    platform = _choose(request, list_platforms(organization, guide.version))
+    platform = _choose(request, guide, list_platforms(organization, guide.version))
     words = _describe_progress(guide, organization, platform, None)
     return render(request, "grades/guide_progress.html", {**words, "is_owner": is_owner})
 
@@ -55,14 +55,16 @@ def show_course_guide(request: HttpRequest, course_id: str, lms: str) -> HttpRes
     guide = _get_guide(lms)
     platforms = list_platforms(course.organization, guide.version)
     is_owner = _is_owner(request, course.organization)
-    return _page(request, guide, course.organization, platforms, _choose(request, platforms), course, is_owner=is_owner)
+    return _page(
+        request, guide, course.organization, platforms, _choose(request, guide, platforms), course, is_owner=is_owner
+    )
 
 
 @require_safe
 def show_course_progress(request: HttpRequest, course_id: str, lms: str) -> HttpResponse:
     course = get_course_to_teach(request, course_id).course
     guide = _get_guide(lms)
-    platform = _choose(request, list_platforms(course.organization, guide.version))
+    platform = _choose(request, guide, list_platforms(course.organization, guide.version))
     words = _describe_progress(guide, course.organization, platform, course)
     is_owner = _is_owner(request, course.organization)
     return render(request, "grades/guide_progress.html", {**words, "is_owner": is_owner})
@@ -90,10 +92,12 @@ def _get_guide(lms: str) -> Guide:
     return guide
 
 
-def _choose(request: HttpRequest, platforms: list[Platform]) -> Platform | None:
-    """The key or registration that the guide is about: the one asked for, else the newest."""
-    asked = request.GET.get("platform", "")
-    return next((one for one in platforms if one.public_id == asked), platforms[0] if platforms else None)
+def _choose(request: HttpRequest, guide: Guide, platforms: list[Platform]) -> Platform | None:
+    """The key or registration that the guide is about: the one asked for, else one that seems to be of this LMS."""
+    asked = request.GET.get("platform")
+    if asked is None:
+        return guess_platform(platforms, guide)
+    return next((one for one in platforms if one.public_id == asked), None)
 
 
 def _page(

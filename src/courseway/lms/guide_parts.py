@@ -66,6 +66,7 @@ class Guide:
     key: str
     name: Words
     version: str  # of LTI: "1.1" or "1.3"
+    families: tuple[str, ...]  # what the LMS calls itself in launches, or parts of it; none: any
     steps: tuple[Step, ...]
     about: Words = ""
     notes: tuple[Words, ...] = ()

@@ -22,13 +22,14 @@ _ENABLE_COURSE: Final = Step(
 )
 _OPEN_ONCE: Final = Step(
     _TEACHER,
-    _("Open the new link once yourself, then as a student. The first launch shows up below by itself."),
+    _("Open the new link once yourself, then as a student. The checklist notices the first launch by itself."),
 )
 
 CANVAS: Final = Guide(
     "canvas",
     "Canvas",
     "1.3",
+    ("canvas",),
     (
         Step(
             _ADMINISTRATOR,
@@ -89,6 +90,7 @@ MOODLE: Final = Guide(
     "moodle",
     "Moodle",
     "1.3",
+    ("moodle",),
     (
         Step(
             _ADMINISTRATOR,
@@ -142,6 +144,7 @@ BLACKBOARD: Final = Guide(
     "blackboard",
     "Blackboard",
     "1.3",
+    ("blackboard",),
     (
         Step(
             _OWNER,
@@ -206,6 +209,7 @@ BRIGHTSPACE: Final = Guide(
     "brightspace",
     "Brightspace",
     "1.3",
+    ("desire2learn", "d2l", "brightspace"),
     (
         Step(
             _ADMINISTRATOR,
@@ -259,6 +263,7 @@ OPEN_EDX: Final = Guide(
     "open-edx",
     "Open edX",
     "1.3",
+    ("edx",),
     (
         Step(
             _TEACHER,
@@ -295,6 +300,7 @@ OTHER: Final = Guide(
     "other",
     _("Another LMS"),
     "1.3",
+    (),
     (
         Step(
             _ADMINISTRATOR,

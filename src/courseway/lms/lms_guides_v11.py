@@ -20,6 +20,7 @@ CANVAS_V11: Final = Guide(
     "canvas-1.1",
     _("Canvas, LTI 1.1"),
     "1.1",
+    ("canvas",),
     (
         _ADD_KEY,
         Step(
@@ -73,6 +74,7 @@ SCHOOLOGY: Final = Guide(
     "schoology",
     "Schoology",
     "1.1",
+    ("schoology",),
     (
         _ADD_KEY,
         Step(
@@ -114,6 +116,7 @@ SAKAI: Final = Guide(
     "sakai",
     "Sakai",
     "1.1",
+    ("sakai",),
     (
         _ADD_KEY,
         Step(

@@ -125,7 +125,7 @@ def test_a_guide_ticks_itself(scene: Scene) -> None:
     with browse(scene) as page:
         overview = page.context.new_page()
         overview.goto(f"{scene.url}/o/acme/lti")
-        page.goto(f"{scene.url}/o/acme/lti/guides/canvas-1.1")
+        page.goto(f"{scene.url}/o/acme/lti/guides/canvas-1.1?platform={scene.lms.platform.public_id}")
         expect(page.get_by_text("Waiting for the first launch…")).to_be_visible()
         expect(overview.get_by_text("waiting for the first launch…")).to_be_visible()
         with ThreadPoolExecutor(1) as thread:
