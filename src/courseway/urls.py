@@ -25,6 +25,7 @@ urlpatterns = [
     path("o/", include("courseway.events.urls")),
     path("o/", include("courseway.lms.org_urls")),
     path("o/", include("courseway.grades.org_urls")),
+    path("o/", include("courseway.learning.org_urls")),
     # The list and the overview of courses show launches and addresses, which stand above the room of courses.
     path(
         "courses/",
