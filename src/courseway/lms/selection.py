@@ -23,6 +23,8 @@ from ltikit.v11 import content_item
 from ltikit.v13 import deep_linking
 
 LIFETIME: Final = timedelta(hours=1)
+PURPOSE: Final = "picker"
+"""What codes are for that prove, in a selection, who somebody is (`orgs.email_codes`); the subject is its reference."""
 # Rows whose time is over are kept a little, so that a late click is told so.
 _KEPT: Final = timedelta(days=1)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from courseway.lms import selection_views
+from courseway.lms import selection_sign_in, selection_views
 
 app_name = "lms_choose"
 
@@ -14,4 +14,6 @@ urlpatterns = [
     path("cancel", selection_views.cancel, name="cancel"),
     path("code", selection_views.send_proof, name="code"),
     path("prove", selection_views.prove, name="prove"),
+    # Outside the session of the launch, in a tab of its own: whoever signs in there carries a code back.
+    path("sign-in/<str:reference>", selection_sign_in.show_code, name="sign_in"),
 ]

@@ -18,15 +18,14 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from courseway.courses.models import Assignment, Course
 from courseway.lms.answers import MAX_CHOSEN, Answer, answer_with_links, answer_with_nothing, open_chosen
 from courseway.lms.joining import join_account
-from courseway.lms.selection import Wanted
+from courseway.lms.selection import PURPOSE, Wanted
 from courseway.lms.selection_access import Selection, find_account, get_assignments, get_course, get_selection
 from courseway.lms.selection_pages import describe_chosen, describe_page, describe_preview, read_place
 from courseway.lms.sessions import landing_url, open_session
 from courseway.lms.views import refuse
 from courseway.orgs.email_codes import EmailCodeError, find_address, send_code, use_code
+from courseway.orgs.public_address import public_address
 from ltikit.errors import LtiError
-
-PURPOSE = "picker"
 
 P = ParamSpec("P")
 
@@ -165,6 +164,7 @@ def _show(
         "chosen": chosen,
         "chosen_ids": chosen_ids,
         "elsewhere": len(chosen_ids - shown),
+        "sign_in_url": public_address("lms_choose:sign_in", selection.row.reference),
         "sent_to": find_address(purpose=PURPOSE, subject=selection.row.reference, now=now),
         **page,
     }
