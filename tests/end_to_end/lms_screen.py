@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from decimal import Decimal
 
+from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, BrowserContext, FrameLocator, Page, expect, sync_playwright
 
 from tests.end_to_end.chromium import find_chromium
-from tests.end_to_end.demo import CHROMIUM_ARGUMENTS
+from tests.end_to_end.demo import CHROMIUM_ARGUMENTS, read_answers
 from tests.end_to_end.servers import OWNER, PASSWORD, Courseway, path_of
 
 MILLISECONDS = 20_000
@@ -46,6 +49,16 @@ class Screen:
 
     def __exit__(self, *_: object) -> None:
         self.context.close()
+
+    def check(self, name: str, *, page: Page | None = None) -> None:
+        """The page breaks no rule of axe and is not wider than the window; its picture goes where SCREENSHOTS says."""
+        page = page or self.page
+        if folder := os.environ.get("SCREENSHOTS"):
+            page.screenshot(path=f"{folder}/{name}.png", full_page=True)
+        wider = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+        assert wider <= 0, f"{name} ({page.url}) is {wider} pixels too wide"
+        broken = Axe().run(page).response["violations"]
+        assert not broken, "\n".join(f"{name}: {one['id']}: {one['nodes'][0]['html'][:300]}" for one in broken)
 
     def read_clipboard(self, page: Page | None = None) -> str:
         return str((page or self.page).evaluate("navigator.clipboard.readText()"))
@@ -93,3 +106,24 @@ def expect_landed(shown: Page | FrameLocator, *, role: str = "", assignment: str
         expect(shown.locator(f"body[data-role={role}]")).to_have_count(1)
     if assignment:
         expect(shown.locator(f"body[data-assignment='{assignment}']")).to_have_count(1)
+
+
+def hand_in(shown: Page | FrameLocator, title: str, *, wrong: int = 0) -> Decimal:
+    """Answers an assignment page by page, `wrong` of its questions wrongly, and hands it in; the percent this earns."""
+    answers = read_answers(title)
+    lost = Decimal(0)
+    for index, (name, right) in enumerate(answers.items()):
+        field = shown.locator(f"[name='{name}']")
+        while not field.first.is_visible():
+            shown.get_by_role("button", name="Next").click()
+        if index < wrong:
+            lost += right.points
+        if right.kind != "choice":
+            field.fill("12345.678" if index < wrong else right.text)
+        elif index < wrong:
+            shown.locator(f"[name='{name}']:not([value='{right.text}'])").first.check()
+        else:
+            shown.locator(f"[name='{name}'][value='{right.text}']").check()
+    shown.get_by_role("button", name="Hand in").click()
+    total = sum((right.points for right in answers.values()), Decimal(0))
+    return (total - lost) / total * 100

@@ -16,6 +16,7 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 from urllib.error import URLError
@@ -99,6 +100,22 @@ class Stand:
         wanted = {"title": name, "launch_url": added["launch_url"], "redirect_urls": [added["redirect_url"]], **values}
         ours = {one: added[one] for one in ("login_url", "keyset_url")}
         return {**added, "tool": self.lms.post("tools", version="1.3", client_id=client, **ours, **wanted)}
+
+    def read_percent(self, course: str, person: str, title: str) -> Decimal | None:
+        """What the gradebook of an LMS course holds; None for no grade."""
+        for one in self.lms.get("gradebook", course=course)["grades"]:
+            if (one["person"], one["title"]) == (person, title) and one["score"] is not None:
+                return Decimal(one["score"]) / Decimal(one["score_maximum"]) * 100
+        return None
+
+    def wait_for_percent(self, course: str, person: str, title: str, percent: Decimal, *, seconds: float = 30) -> None:
+        """Waits until the LMS holds this grade."""
+        give_up_at = time.monotonic() + seconds
+        while (held := self.read_percent(course, person, title)) is None or abs(held - percent) > Decimal("0.01"):
+            if time.monotonic() > give_up_at:
+                owed = self.courseway.run("deliveries", "--org", self.org)
+                raise AssertionError(f"{course} holds {held} % for {title!r}, not {percent:.4g} %: {owed[:3]}")
+            time.sleep(0.1)
 
     def import_example(self, *settings: str, teacher: str = "") -> dict[str, Any]:
         """The example course with LTI enabled and these settings; `teacher` is the e-mail of whose course it is."""

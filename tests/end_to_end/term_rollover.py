@@ -284,17 +284,10 @@ def list_grades(run: Rollover, course: str) -> list[dict[str, Any]]:
 
 def wait_for_grade(run: Rollover, course: str, name: str, title: str, percent: Decimal) -> str:
     """Waits until the gradebook of this LMS course holds the percent; the score as the LMS shows it."""
-    give_up_at = time.monotonic() + GRADE_SECONDS
-    while True:
-        for one in list_grades(run, course):
-            is_this = (one["person"], one["title"]) == (run.people[name], title)
-            held = Decimal(one["score"]) / Decimal(one["score_maximum"]) * 100
-            if is_this and abs(held - percent) < Decimal("0.01"):
-                return f"{Decimal(one['score']):.4g}/{Decimal(one['score_maximum']):.4g}"
-        if time.monotonic() > give_up_at:
-            owed = run.stand.courseway.run("deliveries", "--org", run.stand.org)
-            raise AssertionError(f"{name} has no {percent:.4g} % for {title!r} in {course}: {owed[:3]}")
-        time.sleep(0.1)
+    person = run.people[name]
+    run.stand.wait_for_percent(course, person, title, percent, seconds=GRADE_SECONDS)
+    held = next(one for one in list_grades(run, course) if (one["person"], one["title"]) == (person, title))
+    return f"{Decimal(held['score']):.4g}/{Decimal(held['score_maximum']):.4g}"
 
 
 HEADS = ("profile", "version", "mapped by", "told by", "rule", "children", "old grades", "new grade", "seconds")

@@ -6,7 +6,6 @@ import json
 import os
 import re
 import ssl
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from decimal import Decimal
@@ -18,8 +17,8 @@ import pytest
 from playwright.sync_api import Browser, expect
 
 from tests.end_to_end.chromium import find_chromium
-from tests.end_to_end.demo import free_port, read_answers
-from tests.end_to_end.lms_screen import LmsScreen, Screen, expect_landed
+from tests.end_to_end.demo import free_port
+from tests.end_to_end.lms_screen import LmsScreen, Screen, expect_landed, hand_in
 from tests.end_to_end.proxy import HOST, Proxy, find_nginx, run_proxy
 from tests.end_to_end.servers import Stand, run_stand
 
@@ -54,13 +53,6 @@ class Campus:
         opener = build_opener(ProxyHandler({}), HTTPSHandler(context=context))
         with opener.open(self.url + path, timeout=10) as answer:
             return answer.status, answer.headers.get_content_type(), answer.read()
-
-    def find_grade(self, person: str, title: str) -> Decimal | None:
-        """The percent that the LMS holds."""
-        for one in self.stand.lms.get("gradebook", course=self.course)["grades"]:
-            if (one["person"], one["title"]) == (person, title) and one["score"] is not None:
-                return Decimal(one["score"]) / Decimal(one["score_maximum"]) * 100
-        return None
 
 
 @pytest.fixture(scope="module")
@@ -145,18 +137,7 @@ def test_launches_land(campus: Campus, browser: Browser, version: str, place: st
         for cookie in cookies:
             assert cookie["path"].startswith(f"{PATH}/")
             assert (cookie["secure"], cookie["sameSite"], cookie["httpOnly"]) == (True, "None", True)
-        for field_name, right in read_answers(title).items():
-            field = shown.locator(f"[name='{field_name}']")
-            while not field.first.is_visible():
-                shown.get_by_role("button", name="Next").click()
-            if right.kind == "choice":
-                shown.locator(f"[name='{field_name}'][value='{right.text}']").check()
-            else:
-                field.fill(right.text)
-        shown.get_by_role("button", name="Hand in").click()
+        hand_in(shown, title)
         expect(shown.get_by_text("Your LMS has this grade")).to_be_visible()
         assert not screen.problems, screen.problems
-    give_up_at = time.monotonic() + 20
-    while campus.find_grade(student, title) != 100:
-        assert time.monotonic() < give_up_at, campus.stand.courseway.run("deliveries", "--org", campus.stand.org)
-        time.sleep(0.2)
+    campus.stand.wait_for_percent(campus.course, student, title, Decimal(100))
