@@ -26,6 +26,7 @@ from courseway.events.mail import send_due_mail
 from courseway.events.posting import Limits as WebhookLimits
 from courseway.events.posting import Poster
 from courseway.grades.dispatch import Dispatcher, Limits, set_at_work
+from courseway.grades.failure_mail import tell_failures
 from courseway.grades.outbox import revive_reinstated
 from courseway.learning.due import settle
 
@@ -38,6 +39,8 @@ RESTING_SECONDS = 1.0
 # How often grades of platforms that an owner took back are looked for.
 SECONDS_BETWEEN_ROUNDS = 120.0
 CLEAR_SECONDS = 600.0
+# How often it is looked whether teachers have to be told of grades that are stuck.
+TELL_SECONDS = 60.0
 # How long hints that are being worked on may hold up the end.
 STOP_SECONDS = 5.0
 
@@ -148,10 +151,14 @@ class _WebhookTurns:
 class _MailTurns:
     def __init__(self, poll_seconds: float) -> None:
         self._poll_seconds = poll_seconds
+        self._tell_at = 0.0
         self._is_awake = threading.Event()
         self.wake = self._is_awake.set
 
     def turn(self) -> None:
+        if time.monotonic() >= self._tell_at:
+            self._tell_at = time.monotonic() + TELL_SECONDS
+            tell_failures(now=timezone.now())
         if not send_due_mail(now=timezone.now()):
             self._is_awake.wait(self._poll_seconds)
 

@@ -9,7 +9,10 @@ from django.utils import timezone
 
 from courseway.cli.answers import Answer, RefusedError, draw_table, show_percent
 from courseway.cli.organizations import get_organization
+from courseway.courses.announcing import announce_enrollments
 from courseway.courses.models import Assignment
+from courseway.events.mail import send_due_mail
+from courseway.events.posting import post_what_is_due
 from courseway.grades.models import Delivery
 from courseway.grades.report import delivery_as_json, list_deliveries
 from courseway.grades.report import drain as drain_deliveries
@@ -56,6 +59,9 @@ def list_owed(wish: Namespace) -> Answer:
 def drain(wish: Namespace) -> Answer:
     settle(now=timezone.now())
     drained = drain_deliveries(until_empty=wish.until_empty, timeout=wish.timeout)
+    announce_enrollments(now=timezone.now())
+    post_what_is_due()
+    send_due_mail(now=timezone.now())
     words = ", ".join(f"{count} {name}" for name, count in drained.items())
     return Answer(dict(drained), words)
 

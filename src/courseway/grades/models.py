@@ -71,6 +71,9 @@ class Delivery(models.Model):
     tries = models.PositiveIntegerField(default=0)  # of the wanted version, counted when a try begins
     last_error_code = models.CharField(max_length=40, blank=True)
     last_error = models.TextField(blank=True)
+    # Teachers were told by mail that this value is stuck (failure_mail.py).
+    told_version = models.PositiveIntegerField(default=0)
+    told_at = models.DateTimeField(null=True)
 
     attempts_made: RelatedManager[DeliveryTry]
 
@@ -81,6 +84,11 @@ class Delivery(models.Model):
             models.Index(fields=["next_try_at"], condition=models.Q(next_try_at__isnull=False), name="delivery_due"),
             models.Index(fields=["organization", "state"], name="delivery_by_state"),
             models.Index(fields=["assignment", "person"], name="delivery_of_assignment"),
+            models.Index(
+                fields=["assignment"],
+                condition=models.Q(state__in=["failed", "needs_teacher"]),
+                name="delivery_stuck",
+            ),
         ]
 
     def __str__(self) -> str:

@@ -65,6 +65,8 @@ RULES: dict[str, Rule] = {
     "never_arrived": _TEACHER,
 }
 _OTHER = _PASSING
+# What an owner or an operator has to mend, not a teacher.
+OWNERS_CODES = frozenset(code for code, rule in RULES.items() if rule is _OWNER)
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,11 +9,13 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from django.conf import LazySettings as Settings
+from django.core.mail import send_mail
 from django.utils import timezone
 
 from courseway.courses.models import Enrollment
 from courseway.events.kinds import Kind
-from courseway.events.models import Event, WebhookDelivery
+from courseway.events.models import Event, Mail, WebhookDelivery
 from courseway.events.recording import Happening, record_all
 from tests.cast import Cast, make_cast
 from tests.courseway.events.receiver import Receiver, run_receiver
@@ -93,3 +95,14 @@ def test_old_events_are_forgotten(stage: Stage) -> None:
     stage.nursery.start_worker()
     assert wait_for(lambda: Event.objects.filter(kind=Kind.GRADED).count() == 1, 20)
     assert Event.objects.get(kind=Kind.GRADED).at > now - timedelta(days=90)
+
+
+def test_a_worker_sends_mail_by_itself(stage: Stage, settings: Settings) -> None:
+    """What a request wrote down is in the mail folder seconds later, although the process that wrote it is another."""
+    folder = Path(settings.DATA_DIR) / "mail"
+    settings.EMAIL_BACKEND = "courseway.events.mail.RowBackend"
+    send_mail("Come in", "The door is open.", "courses@tool.example", ["sam@acme.example"])
+    stage.nursery.start_worker()
+    assert wait_for(lambda: not Mail.objects.exists(), 20)
+    assert any("The door is open." in path.read_text() for path in folder.iterdir())
+    assert stage.nursery.stop_all(15) == []

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 import time_machine
+from django.core import mail
 from standardwebhooks import Webhook, WebhookVerificationError
 
 from courseway.events.endpoints import EndpointRefusedError, create_endpoint, enable_endpoint, redeliver, rotate_secret
@@ -205,6 +206,10 @@ def test_gone_switches_the_endpoint_off(cast: Cast, receiver: Receiver) -> None:
     endpoint.refresh_from_db()
     assert (endpoint.disabled_at, endpoint.disabled_reason) == (NOW, "gone")
     assert WebhookDelivery.objects.filter(state=STATES.FAILED).count() == 3
+    (message,) = mail.outbox
+    assert message.to == [cast.olive.email]
+    assert "410 Gone" in str(message.body)
+    assert f"https://tool.example/o/acme/webhooks/{endpoint.public_id}" in str(message.body)
     happen(cast, now=NOW)
     send_at(NOW + timedelta(days=1))
     assert len(receiver.received) == 2
@@ -228,6 +233,7 @@ def test_an_endpoint_that_never_answers_is_switched_off_after_days(cast: Cast, r
         endpoint.refresh_from_db()
         assert (endpoint.disabled_at is None) == (moment - timedelta(hours=1, minutes=1) < NOW + timedelta(days=5))
     assert endpoint.disabled_reason == "failing"
+    assert len(mail.outbox) == 1
 
 
 def test_a_slow_endpoint_delays_nobody_else(cast: Cast, receiver: Receiver) -> None:

@@ -56,6 +56,8 @@ class Migration(migrations.Migration):
                 ("tries", models.PositiveIntegerField(default=0)),
                 ("last_error_code", models.CharField(blank=True, max_length=40)),
                 ("last_error", models.TextField(blank=True)),
+                ("told_version", models.PositiveIntegerField(default=0)),
+                ("told_at", models.DateTimeField(null=True)),
                 (
                     "assignment",
                     models.ForeignKey(
@@ -163,6 +165,14 @@ class Migration(migrations.Migration):
         migrations.AddIndex(
             model_name="delivery",
             index=models.Index(fields=["assignment", "person"], name="delivery_of_assignment"),
+        ),
+        migrations.AddIndex(
+            model_name="delivery",
+            index=models.Index(
+                condition=models.Q(("state__in", ["failed", "needs_teacher"])),
+                fields=["assignment"],
+                name="delivery_stuck",
+            ),
         ),
         migrations.AddConstraint(
             model_name="delivery",
