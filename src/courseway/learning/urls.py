@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from courseway.learning import feedback_views, views, work_views
+from courseway.learning import account_views, feedback_views, views, work_views
 
 app_name = "learning"
 
@@ -11,6 +11,7 @@ urlpatterns = [
     path("feedback/<slug:public_id>/", feedback_views.submission, name="submission"),
     path("shared/<str:token>/", feedback_views.shared, name="shared"),
     path("review/", feedback_views.review, name="review"),
+    path("account/", account_views.account, name="account"),
     path("courses/<slug:course_id>/", views.course, name="course"),
     path("assignments/<slug:assignment_id>/", work_views.assignment, name="assignment"),
     path("assignments/<slug:assignment_id>/feedback/", work_views.feedback, name="feedback"),

@@ -4,7 +4,14 @@ from __future__ import annotations
 
 from django.urls import path
 
-from courseway.lms import launch_log_views, lti_id_views, org_connection_views, org_views, registration_views
+from courseway.lms import (
+    launch_log_views,
+    lti_id_views,
+    org_connection_views,
+    org_views,
+    platform_trust_views,
+    registration_views,
+)
 
 app_name = "lms_org"
 
@@ -15,6 +22,7 @@ urlpatterns = [
     path("<slug:slug>/lti/keys/<str:platform>/reset", org_views.reset_key, name="reset_key"),
     path("<slug:slug>/lti/platforms/<str:platform>/last-launch", org_views.show_last_launch, name="last_launch"),
     path("<slug:slug>/lti/platforms/<str:platform>/name", org_views.rename, name="rename"),
+    path("<slug:slug>/lti/platforms/<str:platform>/trust", platform_trust_views.set_trust, name="trust"),
     path("<slug:slug>/lti/platforms/<str:platform>/revoke", org_views.revoke, name="revoke"),
     path("<slug:slug>/lti/platforms/<str:platform>/reinstate", org_views.reinstate, name="reinstate"),
     path("<slug:slug>/lti/registrations/new", registration_views.add, name="add_registration"),

@@ -107,7 +107,8 @@ def launch(request: HttpRequest, **named: str) -> HttpResponse:
     try:
         try:
             return _launch(request, trail, now)
-        except _StaleKeysError:
+        except (_StaleKeysError, IntegrityError):
+            # Keys were changed, or two people joined into one, at this very moment: now everything is read anew.
             return _launch(request, trail, now)
     except LtiError as error:
         return refuse(request, error, trail=trail, now=now)

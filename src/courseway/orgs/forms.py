@@ -19,8 +19,13 @@ class AccountForm(forms.ModelForm[Account]):
 class OrganizationForm(forms.ModelForm[Organization]):
     class Meta:
         model = Organization
-        fields = ["name"]
-        help_texts = {"name": _("Shown to members and in mails. The address of the organization stays as it is.")}
+        fields = ["name", "releases_grades_automatically"]
+        help_texts = {
+            "name": _("Shown to members and in mails. The address of the organization stays as it is."),
+            "releases_grades_automatically": _(
+                "New courses begin so; each course can differ. Courses that are there already stay as they are."
+            ),
+        }
 
 
 class InvitationForm(forms.Form):
