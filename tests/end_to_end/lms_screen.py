@@ -110,6 +110,7 @@ def expect_landed(shown: Page | FrameLocator, *, role: str = "", assignment: str
 
 def hand_in(shown: Page | FrameLocator, title: str, *, wrong: int = 0) -> Decimal:
     """Answers an assignment page by page, `wrong` of its questions wrongly, and hands it in; the percent this earns."""
+    expect(shown.locator("form[data-form=submit]")).to_be_visible()
     answers = read_answers(title)
     lost = Decimal(0)
     for index, (name, right) in enumerate(answers.items()):
