@@ -24,10 +24,11 @@ from courseway.events.models import Event, WebhookEndpoint
 from courseway.grades.models import Delivery
 from courseway.learning.models import Submission
 from courseway.learning.scoring import set_grade
-from courseway.lms.models import CourseContext, Deployment, Launch
+from courseway.lms.models import CourseContext, Deployment, Launch, LmsIdentity
 from courseway.orgs.invitations import invite
 from courseway.orgs.models import Invitation, Member, Person
 from tests.cast import Cast
+from tests.courseway.lms.selections import ask_by_deep_linking, open_picker
 from tests.visits import Lms11, make_lms11, make_lms13, open_launch
 
 # What may be written without a right: sessions, mail codes and the log of refused launches.
@@ -180,6 +181,19 @@ def visit_as_fellow_student(scene: Scene) -> Visit:
     return lambda method, path: send(client, method, prefix + path)
 
 
+def visit_as_choosing_teacher(scene: Scene) -> Visit:
+    """In the picker of another organization's LMS, as a teacher whose account teaches there."""
+    client = Client(raise_request_exception=False)
+    lms = make_lms13(scene.cast.umbrella, client_id="client-of-umbrella")
+    oscar = Person.objects.create(organization=scene.cast.umbrella, account=scene.cast.oscar, name="Oscar Outsider")
+    LmsIdentity.objects.create(platform=lms.platform, lms_user_id="teacher-1", person=oscar)
+    asked = ask_by_deep_linking(client, lms, name="Oscar", email="oscar@umbrella.example")
+    picker, page = open_picker(client, asked)
+    assert scene.cast.foreign_course.title in page
+
+    return lambda method, path: send(client, method, picker.removesuffix("/choose/") + path)
+
+
 def visit_as_former_teacher(scene: Scene) -> Visit:
     """An account that taught here once and was taken out of the organization and the course."""
     Member.objects.filter(organization=scene.cast.acme, account=scene.cast.tom).delete()
@@ -204,6 +218,7 @@ VISITORS: list[tuple[Callable[[Scene], Visit], set[str]]] = [
     (visit_as_foreign_student, set()),
     (visit_as_former_teacher, {"Tom Teacher", "tom@acme.example", "Acme University"}),
     (visit_as_fellow_student, {"Griffins and their care", "Measuring wingspans", "Acme University"}),
+    (visit_as_choosing_teacher, set()),
 ]
 
 

@@ -7,18 +7,20 @@ from django.urls import include, path
 from courseway.courses.urls import urlpatterns as courses_urls
 from courseway.grades.enroll_only import count_grades
 from courseway.grades.org_home import show_organization
+from courseway.learning.joining import join_if_possible
 from courseway.learning.owing import owe_newest
 from courseway.learning.scoring import release_completed
 from courseway.learning.views import home
 from courseway.lms.course_lti_views import GradesOfCourses
 from courseway.lms.course_urls import list_course_urls
 from courseway.lms.course_views import list_courses, show_overview
+from courseway.lms.selection_urls import list_selection_urls
 from courseway.orgs.urls import urlpatterns as orgs_urls
 
 urlpatterns = [
     path("", home, name="home"),
     path("lti/", include("courseway.lms.urls")),
-    path("choose/", include("courseway.lms.selection_urls")),
+    path("choose/", include(list_selection_urls(join_if_possible))),
     path("account/", include("courseway.orgs.sign_in_urls")),
     # The home of an organization shows launches and grades, which stand above the room of organizations.
     path("o/", include(([path("<slug:slug>/", show_organization, name="organization"), *orgs_urls], "orgs"))),

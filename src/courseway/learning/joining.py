@@ -49,6 +49,15 @@ def join_account(person: Person, email: str, *, now: datetime) -> Account:
     return account
 
 
+def join_if_possible(person: Person, account: Account, *, now: datetime) -> bool:
+    """The same for somebody who goes on either way; False where an owner has to join the two."""
+    try:
+        join_account(person, account.email, now=now)
+    except JoinError:
+        return False
+    return True
+
+
 def _check_roles(person: Person, other: Person) -> None:
     """The next launch would overwrite the role that the account has in the same course."""
     roles = dict(Enrollment.objects.filter(person=person, active=True).values_list("course", "role"))

@@ -17,7 +17,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from courseway.courses.models import Assignment, Course
 from courseway.lms.answers import MAX_CHOSEN, Answer, answer_with_links, answer_with_nothing, open_chosen
-from courseway.lms.joining import join_account
+from courseway.lms.joining import JoinPeople, join_lms_user
 from courseway.lms.selection import PURPOSE, Wanted
 from courseway.lms.selection_access import Selection, find_account, get_assignments, get_course, get_selection
 from courseway.lms.selection_pages import describe_chosen, describe_page, describe_preview, read_place
@@ -129,7 +129,7 @@ def send_proof(request: HttpRequest, selection: Selection, now: datetime) -> Htt
 
 @require_POST
 @_with_selection
-def prove(request: HttpRequest, selection: Selection, now: datetime) -> HttpResponse:
+def prove(request: HttpRequest, selection: Selection, now: datetime, join_people: JoinPeople) -> HttpResponse:
     """Whoever types the code reads that address's mail: the account with it is theirs."""
     try:
         email = use_code(request.POST.get("code", "")[:40], purpose=PURPOSE, subject=selection.row.reference, now=now)
@@ -140,7 +140,7 @@ def prove(request: HttpRequest, selection: Selection, now: datetime) -> HttpResp
         problem = _("No account here has the address %(email)s. An owner of %(organization)s can invite you.")
         words = {"email": email, "organization": selection.platform.organization}
         return _show(request, selection, now, problem=problem % words, status=400)
-    join_account(selection.platform, selection.launch, account, now=now)
+    join_lms_user(selection.platform, selection.launch, account, join_people=join_people, now=now)
     selection.row.account = account
     selection.row.save(update_fields=["account"])
     return redirect("lms_choose:picker")

@@ -139,7 +139,7 @@ def test_a_person_from_before_takes_the_account(client: Client, cast: Cast, lms1
 
 
 def test_a_teacher_with_two_persons_becomes_one(client: Client, cast: Cast) -> None:
-    """Whoever taught by launches before moves over to the account's person, with roles and without losing one."""
+    """Whoever taught by launches before and the account's person become one, with the roles of both."""
     lms = make_lms11(cast.acme)
     other = make_course(cast, "By launch")
     work = Assignment.objects.get(course=other)
@@ -148,16 +148,17 @@ def test_a_teacher_with_two_persons_becomes_one(client: Client, cast: Cast) -> N
     path, _page = open_picker(client, lms.launch(client, "/lti/link", **AS_TEACHER, resource_link_id="l3"))
     prove(client, path, "tom@acme.example")
     identity = LmsIdentity.objects.get(platform=lms.platform, lms_user_id="teacher-1")
-    assert identity.person == cast.tom_person
-    assert Enrollment.objects.get(course=other, person=cast.tom_person).role == "teacher"
-    assert Enrollment.objects.get(course=cast.course, person=cast.tom_person).covers_whole_course
-    assert ContextMembership.objects.filter(person=cast.tom_person, role="teacher").count() == 1
+    tom = Person.objects.get(organization=cast.acme, account=cast.tom)
+    assert identity.person == tom
+    assert Enrollment.objects.get(course=other, person=tom).role == "teacher"
+    assert Enrollment.objects.get(course=cast.course, person=tom).covers_whole_course
+    assert ContextMembership.objects.filter(person=tom, role="teacher").count() == 1
     assert lms.launch(client, f"/lti/a/{work.public_id}", **AS_TEACHER).status_code == 303
-    assert LmsIdentity.objects.get(pk=identity.pk).person == cast.tom_person
+    assert LmsIdentity.objects.get(pk=identity.pk).person == tom
 
 
-def test_somebody_with_work_is_not_moved(client: Client, cast: Cast, lms13: Lms13) -> None:
-    """A person with work as a student keeps it: the two stay apart, and the selection still goes on."""
+def test_a_student_does_not_become_the_teacher(client: Client, cast: Cast, lms13: Lms13) -> None:
+    """A student of a course is not made the account's teacher of it: an owner decides; the selection goes on."""
     LmsIdentity.objects.create(platform=lms13.platform, lms_user_id="teacher-1", person=cast.sam)
     path, _page = ask(client, lms13)
     prove(client, path, "tom@acme.example")
