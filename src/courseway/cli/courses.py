@@ -6,6 +6,7 @@ from argparse import Namespace
 from pathlib import Path
 from typing import Any
 
+from django.db import transaction
 from django.utils import timezone
 
 from courseway.cli.answers import Answer, RefusedError, draw_table, list_facts
@@ -43,15 +44,17 @@ def import_one(wish: Namespace) -> Answer:
 
 
 def change_settings(wish: Namespace) -> Answer:
-    course = get_course(wish.course)
+    course, now = get_course(wish.course), timezone.now()
     try:
-        changed = set_course_settings(course, dict(wish.settings))
+        # With what follows from them in one transaction: a switch without its grades would never catch up.
+        with transaction.atomic():
+            changed = set_course_settings(course, dict(wish.settings))
+            if "enroll_only" in changed and not course.enroll_only:
+                owe_newest(course, now=now)
+            if "release_grades_automatically" in changed and course.release_grades_automatically:
+                release_completed(course, now=now)
     except CourseSettingsError as error:
         raise RefusedError(str(error)) from None
-    if "enroll_only" in changed and not course.enroll_only:
-        owe_newest(course, now=timezone.now())
-    if "release_grades_automatically" in changed and course.release_grades_automatically:
-        release_completed(course, now=timezone.now())
     return _describe(course)
 
 
