@@ -93,7 +93,7 @@ class CourseLtiForm(forms.Form):
         gettext_lazy("Enroll to course only"),
         gettext_lazy(
             "One link enrolls students and opens their dashboard, where they start all work. No grade of this course "
-            "goes to an LMS while it is on."
+            "goes to an LMS while it is on; webhooks of the organization can take grades elsewhere."
         ),
     )
     provide_feedback_link = _switch(
