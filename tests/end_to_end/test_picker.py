@@ -91,7 +91,7 @@ def prove(frame: FrameLocator, school: School) -> None:
     before = set(school.list_mails())
     ask.click()
     field = frame.get_by_label("Code", exact=True)
-    expect(field).to_be_visible()
+    expect(frame.get_by_text("A code is on its way")).to_be_visible()
     field.fill(school.read_code(before))
     frame.get_by_role("button", name="Show my courses").click()
     expect(search).to_be_visible()

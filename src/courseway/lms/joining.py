@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Protocol
+from functools import partial
+from typing import Any, Protocol
 
 from django.db import transaction
 
@@ -28,12 +29,14 @@ def join_lms_user(
     stay apart.
     """
     sent = launch.person
+    # Made only for a user who is new here.
+    person: Any = partial(person_of_account, platform.organization, account)
     with transaction.atomic():
         identity, is_new = LmsIdentity.objects.select_related("person").get_or_create(
             platform=platform,
             lms_user_id=sent.user_id or "",
             defaults={
-                "person": lambda: person_of_account(platform.organization, account),
+                "person": person,
                 "name": (sent.name or f"{sent.given_name} {sent.family_name}".strip())[:255],
                 "email": sent.email[:255],
                 "is_test_user": sent.is_test_user,
