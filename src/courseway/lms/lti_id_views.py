@@ -68,9 +68,7 @@ def choose_lti_id(request: HttpRequest, slug: str) -> HttpResponse:
     form = LtiIdForm(request.POST or None, initial=initial)
     if request.method == "POST" and form.is_valid():
         save_lti_id_field(organization, form.chosen)
-        messages.success(
-            request, _("Saved. What only a launch can tell stands there after the next one.")
-        )
+        messages.success(request, _("Saved. What only a launch can tell stands there after the next one."))
         return redirect("lms_org:lti_id", slug)
     words = {"organization": organization, "form": form}
     return render(request, "lms/lti_id.html", words, status=400 if form.errors else 200)
