@@ -182,7 +182,7 @@ def _read_message(fields: _Fields) -> Message:
 
 
 def _asks_for_selection(fields: _Fields) -> bool:
-    """True for Canvas's older way to have a link chosen: no link is there yet (`content_item.read_canvas_selection`)."""
+    """True for Canvas's older way to have a link chosen: no link is there yet (see `read_canvas_selection`)."""
     return bool(fields.text("ext_content_return_types") or fields.text("selection_directive"))
 
 
