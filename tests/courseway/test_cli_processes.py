@@ -18,9 +18,12 @@ from typing import Any
 import pytest
 
 # Each run makes a database of its own, so that once is enough.
-pytestmark = pytest.mark.skipif(
-    os.environ.get("COURSEWAY_TEST_DATABASE") == "postgres", reason="does not use the database of the tests"
-)
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(
+        os.environ.get("COURSEWAY_TEST_DATABASE") == "postgres", reason="does not use the database of the tests"
+    ),
+]
 ROOT = Path(__file__).resolve().parent.parent.parent
 
 

@@ -21,7 +21,7 @@ from tests.cast import Cast, make_cast
 from tests.courseway.events.receiver import Receiver, run_receiver
 from tests.courseway.grades.nursery import Nursery, own_database
 
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.timeout(120), pytest.mark.slow]
 EVENTS = 300
 
 

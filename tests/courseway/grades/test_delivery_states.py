@@ -23,6 +23,8 @@ from tests.cast import Cast
 from tests.courseway.grades.fake_lms import FakeLms, Misbehaviour, outcome_answer, run_fake_lms
 from tests.courseway.grades.links import PlacedLink, place_v11, place_v13
 
+pytestmark = pytest.mark.slow
+
 LIMITS = Limits(threads=4, lease_seconds=60.0, deadline_seconds=0.12, quiet_seconds=30.0)
 
 MISBEHAVIOURS = [

@@ -18,6 +18,8 @@ from tests.cast import Cast
 from tests.courseway.grades.fake_lms import FakeLms, Misbehaviour, run_fake_lms
 from tests.courseway.grades.links import PlacedLink, place_v11, place_v13
 
+pytestmark = pytest.mark.slow
+
 QUICK = Limits(threads=8, lease_seconds=3.0, deadline_seconds=0.5, quiet_seconds=1.0)
 
 

@@ -27,6 +27,8 @@ from ltikit.errors import LtiError
 from tests.cast import make_cast
 from tests.visits import make_lms11
 
+pytestmark = pytest.mark.slow
+
 CONTENTS = ("content-a", "content-b")
 
 
