@@ -155,6 +155,15 @@ def _add_grade_commands(tree: _CommandTree) -> None:
     grade.add_argument("--complete", action="store_true", help="mark the work as completed")
     grade.add_argument("--release", action="store_true", help="let the student, and the LMS, have the grade")
 
+    trial = tree.add("grade try", "send a test score to an LTI 1.3 platform and read it back", has_document=True)
+    trial.add_argument(
+        "--platform", required=True, metavar="ID", help="as `platform add` said it, or its page's address"
+    )
+    trial.add_argument("--person", required=True, metavar="LMS_USER_ID", help="a student of the LMS course")
+    trial.add_argument("--context", default=None, metavar="ID", help="the LMS course (that of the newest link)")
+    trial.add_argument("--percent", type=_percent, default=Decimal(50), metavar="P", help="of 100 points (50)")
+    trial.add_argument("--keep", action="store_true", help="leave the test's column in the LMS, to be looked at")
+
     deliveries = tree.add("deliveries", "list what the LMS is owed", has_document=True)
     deliveries.add_argument("--org", default="", metavar="SLUG")
     deliveries.add_argument("--state", default="", metavar="STATE", help="only those in this state")

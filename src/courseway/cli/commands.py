@@ -71,6 +71,8 @@ def _run_grade_command(wish: Namespace) -> Answer:
     match wish.command:
         case "grade set":
             return grades.set_one(wish)
+        case "grade try":
+            return grades.send_test_score(wish)
         case "deliveries":
             return grades.list_owed(wish)
         case _:

@@ -1,4 +1,4 @@
-"""grade set, deliveries, drain."""
+"""grade set, grade try, deliveries, drain."""
 
 from __future__ import annotations
 
@@ -13,13 +13,18 @@ from courseway.courses.announcing import announce_enrollments
 from courseway.courses.models import Assignment
 from courseway.events.mail import send_due_mail
 from courseway.events.posting import post_what_is_due
+from courseway.grades import trial as trials
+from courseway.grades.exchange import DeliveryError
 from courseway.grades.models import Delivery
 from courseway.grades.report import delivery_as_json, list_deliveries
 from courseway.grades.report import drain as drain_deliveries
 from courseway.learning.attempts import WorkError
 from courseway.learning.due import settle
 from courseway.learning.scoring import set_grade
+from courseway.lms.models import Platform
 from courseway.orgs.models import Person
+from courseway.outbound import OutboundError
+from ltikit.errors import ServiceError
 
 
 def set_one(wish: Namespace) -> Answer:
@@ -46,6 +51,39 @@ def set_one(wish: Namespace) -> Answer:
     words = ["completed" if document["completed"] else "not completed", "released" if document["released"] else "held"]
     line = f"{person}: {show_percent(wish.percent)} in {assignment}, {', '.join(words)}"
     return Answer(document, f"{line}\n\n{_draw(deliveries, empty='Nothing is owed to an LMS for it yet.')}")
+
+
+def send_test_score(wish: Namespace) -> Answer:
+    platform = Platform.objects.select_related("registration").filter(public_id=wish.platform).first()
+    if platform is None:
+        raise RefusedError(f"There is no platform {wish.platform!r}. Its id is on its page under LTI integrations.")
+    try:
+        trial = trials.send_test_score(
+            platform,
+            user_id=wish.person,
+            context_id=wish.context,
+            percent=wish.percent,
+            keep=wish.keep,
+            now=timezone.now(),
+        )
+    except DeliveryError as error:
+        raise RefusedError(error.words) from None
+    except (ServiceError, OutboundError) as error:
+        raise RefusedError(
+            f"{error.hint} ({error.detail})" if isinstance(error, ServiceError) else error.detail
+        ) from None
+    result = trial.result
+    document = {
+        "line_item": trial.lineitem_url,
+        "made": trial.was_made,
+        "removed": trial.was_removed,
+        "score": trial.score,
+        "maximum": trials.MAXIMUM,
+        "result": {"score": result.score, "maximum": result.maximum} if result else None,
+    }
+    read = f"it holds {result.score} of {result.maximum}" if result else "it does not say what it holds"
+    column = "removed again" if trial.was_removed else trial.lineitem_url
+    return Answer(document, f"The LMS took {trial.score} of {trials.MAXIMUM}; {read}. Column: {column}")
 
 
 def list_owed(wish: Namespace) -> Answer:
