@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from decimal import Decimal
+from itertools import chain
 from typing import Any
 
 import pytest
@@ -16,14 +18,15 @@ from playwright.sync_api import Page, expect, sync_playwright
 from pytest_django.live_server_helper import LiveServer
 
 from courseway.courses.models import Role
-from courseway.learning.scoring import set_grade
+from courseway.learning.models import Submission
+from courseway.lms.mentors import set_mentor_list
 from courseway.lms.models import Launch
-from courseway.orgs.invitations import invite
 from courseway.orgs.sign_in_links import make_sign_in_link
-from tests.cast import Cast, make_cast
+from tests.cast import Cast, make_account, make_cast
 from tests.end_to_end.chromium import find_chromium
 from tests.end_to_end.demo import CHROMIUM_ARGUMENTS
-from tests.visits import make_lms11, make_lms13, open_launch
+from tests.test_access_sweep import fill, list_routes, make_scene
+from tests.visits import open_launch
 
 CHROMIUM = find_chromium()
 pytestmark = [
@@ -34,9 +37,21 @@ pytestmark = [
 WIDTHS = (1200, 360)
 
 
+# A 405 is no page, and these answer files or parts of pages.
+NO_PAGES = ("/lti/", ".csv", ".json", "/progress", "/last-launch", "/delivery/", "/download/")
+# How many pages each sort of people has at least, so that none gets lost unseen.
+LEAST_PAGES = {"nobody": 6, "owner": 30, "teacher": 12, "student": 6, "learner": 5, "mentor": 3}
+# What addresses alone do not open: a search, a chosen tab, a page of the work.
+VARIANTS = {
+    "owner": ["/o/acme/lti?lms=canvas", "/o/acme/lti/registrations/new?lms=blackboard", "/o/acme/launches?q=nothing"],
+    "teacher": ["/courses/{course}/gradebook/?q=Sam&sort=name", "/courses/{course}/gradebook/?q=nobody"],
+    "student": ["/learn/assignments/{assignment}/?page=finish"],
+}
+
+
 @dataclass
 class Scene:
-    """An organization in the middle of a term, seen by its owner, a student of a launch, and nobody."""
+    """An organization in the middle of a term, as each sort of people sees it."""
 
     cast: Cast
     url: str
@@ -44,76 +59,70 @@ class Scene:
     pages: dict[str, list[str]]
 
 
+@dataclass
+class Visitor:
+    """Somebody's cookies, and what stands in front of their addresses."""
+
+    client: Client
+    prefix: str = ""
+
+
 @pytest.fixture
 def scene(live_server: LiveServer, settings: Any) -> Scene:
     """All rows are written before a browser starts: Playwright's event loop would forbid it to Django."""
     settings.SESSION_COOKIE_SECURE = settings.CSRF_COOKIE_SECURE = False
     cast = make_cast()
+    term = make_scene(cast, Client())
     now = datetime.now(UTC)
-    lms, lms13 = make_lms11(cast.acme), make_lms13(cast.acme, policy="approved")
-    assignment = f"/lti/a/{cast.operators.public_id}"
-    assert lms.launch(Client(), assignment).status_code == 303
-    assert lms.launch(Client(), assignment, signing={"secret": "wrong"}).status_code >= 400
-    invite(cast.acme, "new@acme.example", "teacher", invited_by=cast.olive, now=now)
-    set_grade(assignment=cast.operators, person=cast.sam, percent=Decimal(80), complete=True, release=True, now=now)
-    course = f"/courses/{cast.course.public_id}"
-    results = f"{course}/assignments/{cast.operators.public_id}/results/"
-    owner, student = Client(), Client()
-    owner.force_login(cast.olive)
-    prefix = open_launch(student, cast.sam, cast.course, Role.STUDENT, cast.operators)
-    references = Launch.objects.order_by("pk").values_list("reference", flat=True)
-    pages = {
-        "nobody": [
-            "/",
-            "/nowhere",
-            "/account/login/",
-            "/account/login/code/",
-            "/account/password/reset/",
-            "/account/signup/",
-            make_sign_in_link(cast.tom, now=now),
-            "/account/link/over",
-        ],
-        "owner": [
-            "/account/",
-            "/account/email/",
-            "/account/password/change/",
-            "/courses/",
-            f"{course}/",
-            f"{course}/lti/",
-            f"{course}/settings/",
-            f"{course}/gradebook/",
-            results,
-            f"{results}{cast.sam.public_id}/",
-            "/courses/import/",
-            "/o/",
-            "/o/acme/",
-            "/o/acme/members",
-            "/o/acme/settings",
-            "/o/acme/lti?lms=canvas",
-            "/o/acme/lti/registrations/new?lms=blackboard",
-            f"/o/acme/lti/registrations/{lms13.platform.public_id}",
-            "/o/acme/launches",
-            *(f"/o/acme/launches/{reference}" for reference in references),
-            "/o/acme/grades",
-            "/o/umbrella/",
-        ],
-        "student": [
-            f"{prefix}/learn/",
-            f"{prefix}/learn/courses/{cast.course.public_id}/",
-            f"{prefix}/learn/assignments/{cast.operators.public_id}/",
-            f"{prefix}/learn/assignments/{cast.operators.public_id}/feedback/",
-            f"{prefix}/learn/assignments/{cast.loops.public_id}/",
-            f"{prefix}/o/acme/lti",
-        ],
-    }
+    assert term.lms.launch(Client(), "/lti/a/nowhere", signing={"secret": "wrong"}).status_code >= 400
+    cast.course.filter_learners_for_mentors = cast.course.provide_feedback_link = True
+    cast.course.save()
+    visitors = make_visitors(cast)
+    term.values["token"] = [*Submission.objects.filter(person=cast.sam).values_list("feedback_token", flat=True)]
+    term.values["person"].append(cast.sam.public_id)
+    term.values["reference"] = list(Launch.objects.order_by("pk").values_list("reference", flat=True))
+    paths = list(chain.from_iterable(fill(route, term.values) for route in list_routes()))
+    pages = {who: find_pages(visitor, paths) for who, visitor in visitors.items()}
+    for who, variants in VARIANTS.items():
+        ids = {"course": cast.course.public_id, "assignment": cast.operators.public_id}
+        pages[who] += [visitors[who].prefix + variant.format(**ids) for variant in variants]
+    pages["nobody"] += ["/nowhere", make_sign_in_link(cast.tom, now=now)]
+    pages["student"] += [visitors["student"].prefix + "/o/acme/lti"]
     cookies = {
         who: [
-            {"name": name, "value": morsel.value, "domain": "localhost", "path": morsel["path"] or f"{path}/"}
-            for name, morsel in client.cookies.items()
+            {"name": name, "value": morsel.value, "domain": "localhost", "path": morsel["path"] or f"{visitor.prefix}/"}
+            for name, morsel in visitor.client.cookies.items()
         ]
-        for who, client, path in (("nobody", Client(), ""), ("owner", owner, ""), ("student", student, prefix))
+        for who, visitor in visitors.items()
     }
     return Scene(cast, live_server.url.replace("127.0.0.1", "localhost"), cookies, pages)
+
+
+def make_visitors(cast: Cast) -> dict[str, Visitor]:
+    """Nobody, those who sign in, and those whom an LMS sends."""
+    visitors = {who: Visitor(Client()) for who in ("nobody", "owner", "teacher", "student", "learner", "mentor")}
+    visitors["owner"].client.force_login(cast.olive)
+    visitors["teacher"].client.force_login(cast.tom)
+    # Sue signs in without the LMS too.
+    cast.sue.account = make_account("sue@acme.example", "Sue Student")
+    cast.sue.save()
+    visitors["learner"].client.force_login(cast.sue.account)
+    for who, person, role in (("student", cast.sam, Role.STUDENT), ("mentor", cast.mia, Role.MENTOR)):
+        visitors[who].prefix = open_launch(visitors[who].client, person, cast.course, role, cast.operators)
+    set_mentor_list(cast.course, cast.mia, [cast.sam.public_id], now=datetime.now(UTC))
+    return visitors
+
+
+def find_pages(visitor: Visitor, paths: list[str]) -> list[str]:
+    """The addresses that answer this visitor with a page."""
+    found = []
+    for path in paths:
+        if path.startswith("/account/logout") or any(part in path for part in NO_PAGES):
+            continue
+        answer = visitor.client.get(visitor.prefix + path, secure=True, HTTP_HOST="tool.example")
+        if answer.status_code == 200 and "<h1" in answer.content.decode():
+            found.append(visitor.prefix + path)
+    return found
 
 
 @contextmanager
@@ -127,11 +136,19 @@ def browse(scene: Scene, who: str, *, width: int, scheme: str = "light") -> Iter
         chromium.close()
 
 
+def keep_picture(page: Page, who: str, path: str, kind: str) -> None:
+    """For people to look at: where SCREENSHOTS says."""
+    if folder := os.environ.get("SCREENSHOTS"):
+        name = re.sub(r"[^a-z0-9]+", "-", re.sub(r"/at/\w+", "", path.lower())).strip("-")[:80]
+        page.screenshot(path=f"{folder}/{who}-{name or 'home'}-{kind}.png", full_page=True)
+
+
 @pytest.mark.parametrize(("width", "scheme"), [(1200, "light"), (360, "dark")])
-@pytest.mark.parametrize("who", ["nobody", "owner", "student"])
+@pytest.mark.parametrize("who", LEAST_PAGES)
 def test_pages_are_accessible(scene: Scene, who: str, width: int, scheme: str) -> None:
-    """No page breaks a rule of axe, scrolls sideways, runs into the content policy, or throws in its script."""
-    found = []
+    """No page that opens for somebody breaks a rule of axe, scrolls sideways, breaks the content policy, or throws."""
+    found: list[str] = []
+    assert len(scene.pages[who]) >= LEAST_PAGES[who], scene.pages[who]
     with browse(scene, who, width=width, scheme=scheme) as page:
         page.on("pageerror", lambda error: found.append(f"script: {error}"))
         page.on("console", lambda line: found.append(line.text) if "Content Security Policy" in line.text else None)
@@ -139,7 +156,9 @@ def test_pages_are_accessible(scene: Scene, who: str, width: int, scheme: str) -
             response = page.goto(scene.url + path)
             if response is None or response.status >= 500:
                 found.append(f"{path} does not answer")
-            assert page.locator("h1").count() == 1, path
+            if page.locator("h1").count() != 1:
+                found.append(f"{path} has not one heading of the first level")
+            keep_picture(page, who, path, f"{width}-{scheme}")
             wider = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
             if wider > 0:
                 found.append(f"{path} is {wider} pixels too wide")
