@@ -20,11 +20,8 @@ from courseway.lms.models import (
     Platform,
     ResourceLink,
 )
-from courseway.lms.resolve import CHOSEN
+from courseway.lms.resolve import CHOSEN, NAMES_ASSIGNMENT
 from courseway.orgs.models import Person
-
-# How `resolve.describe_target` begins where a link names an assignment itself.
-NAMES_ASSIGNMENT = "a:"
 
 
 class MoveError(ValueError):

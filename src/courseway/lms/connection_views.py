@@ -19,9 +19,10 @@ from django.views.decorators.http import require_POST, require_safe
 from courseway.courses.access import CourseAccess, get_course_to_edit, list_courses_to_edit
 from courseway.courses.models import Course
 from courseway.courses.settings_change import clean_lms_url
-from courseway.lms.connection_review import NAMES_ASSIGNMENT, Change, accept, forget, move
+from courseway.lms.connection_review import Change, accept, forget, move
 from courseway.lms.connections import describe_origin, list_connections, needs_review
 from courseway.lms.models import CourseContext, ResourceLink
+from courseway.lms.resolve import NAMES_ASSIGNMENT
 
 PER_PAGE = 20
 COURSES_OFFERED = 500

@@ -6,28 +6,50 @@ Read only for such launches, in at most seven statements, however many courses a
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import datetime
+from typing import NamedTuple
 
 from django.db.models import Exists, OuterRef, Q
 
 from courseway.courses.models import Assignment, Course
 from courseway.lms.models import CourseContext, CourseIdentity, ParentReplacement, ResourceLink
 from courseway.lms.platforms import KnownPlatform
-from courseway.lms.resolve import Candidate, CourseFacts, Facts, Identity, Kind, Target
+from courseway.lms.resolve import (
+    CHOSEN,
+    COPY,
+    Candidate,
+    CourseFacts,
+    Facts,
+    Identity,
+    Kind,
+    Target,
+    describe_target,
+    read_mark,
+)
 from ltikit.history import read_history
 from ltikit.launch import Launch
 
 
-def read_facts(launch: Launch, platform: KnownPlatform, target: Target) -> Facts:
-    """The facts about this launch's course, all within the platform's organization."""
+def read_facts(
+    launch: Launch, platform: KnownPlatform, target: Target, *, link_opened: Candidate | None, link_target: str
+) -> Facts:
+    """The facts about this launch's course, all within the platform's organization.
+
+    `link_opened` is what the very link opened before, in another LMS course or for another target; `link_target` is
+    what it asked for then.
+    """
     organization = platform.organization_id
     history = read_history(launch)
     ancestor_link = _find_ancestor(platform.pk, launch.deployment_id, history.resource_link_ids)
     content = target.id if target.kind is Kind.CONTENT else ""
-    if not content and ancestor_link is not None and ancestor_link.assignment is not None:
+    if not content and link_opened is not None:
+        content = link_opened.content_id
+    elif not content and ancestor_link is not None and ancestor_link.assignment is not None:
         content = ancestor_link.assignment.content_id
     named = name_identities(launch)
     stored = _read_stored(platform.pk, [identity.value for identity in named])
-    connected, ancestors = _list_connected(launch, platform.pk, history.context_ids)
+    here, ancestors = _list_connected(launch, platform.pk, history.context_ids)
+    connected = [row.course for row in here]
     if ancestor_link is not None and ancestor_link.assignment is not None:
         ancestors = [ancestor_link.assignment.course_id, *ancestors]
     parent_name = launch.custom.get("parent_course_id", "")
@@ -40,8 +62,8 @@ def read_facts(launch: Launch, platform: KnownPlatform, target: Target) -> Facts
     )
     by_public_id = {course.public_id: course for course in courses.values()}
     replaced = _replaced_parent(organization, parent_name, content)
-    history_candidate = None
-    if ancestor_link is not None and ancestor_link.assignment is not None:
+    history_candidate = link_opened
+    if history_candidate is None and ancestor_link is not None and ancestor_link.assignment is not None:
         own = courses.get(ancestor_link.assignment.course_id)
         history_candidate = own.candidates.get(ancestor_link.assignment.content_id) if own else None
     context = launch.context
@@ -52,6 +74,9 @@ def read_facts(launch: Launch, platform: KnownPlatform, target: Target) -> Facts
         bound={value: tuple(courses[pk] for pk in pks if pk in courses) for value, pks in stored.items()},
         targets=tuple(by_public_id[value] for value in targets if value in by_public_id),
         connected=tuple(courses[pk] for pk in connected if pk in courses),
+        copied=frozenset(row.course for row in here if row.rule == COPY or (row.accepted_at and row.rule == CHOSEN)),
+        chosen=frozenset(row.course for row in here if row.rule == CHOSEN),
+        is_target_changed=read_mark(link_target) not in ("", read_mark(describe_target(launch, target))),
         ancestors=tuple(courses[pk] for pk in dict.fromkeys(ancestors) if pk in courses),
         parent=replaced or by_public_id.get(parent_name),
         is_parent_named=bool(parent_name),
@@ -123,22 +148,31 @@ def _find_ancestor(platform: int, deployment_id: str, ids: tuple[str, ...]) -> R
     return min(links, key=lambda link: place[link.resource_link_id], default=None)
 
 
-def _list_connected(launch: Launch, platform: int, history: tuple[str, ...]) -> tuple[list[int], list[int]]:
+class _Connection(NamedTuple):
+    context_id: str
+    course: int
+    pk: int
+    rule: str
+    accepted_at: datetime | None
+
+
+def _list_connected(launch: Launch, platform: int, history: tuple[str, ...]) -> tuple[list[_Connection], list[int]]:
     """The courses opened from this LMS course, newest first, and those of its ancestors, nearest first."""
     if launch.context is None:
         return [], []
     wanted = [launch.context.id, *history]
-    rows = CourseContext.objects.filter(
+    found = CourseContext.objects.filter(
         Q(context__deployment__deployment_id=launch.deployment_id)
         # A course copied into another account of the same LMS may come with another deployment (C14).
         | Q(context__context_id__in=history),
         context__deployment__platform=platform,
         context__context_id__in=wanted,
-    ).values_list("context__context_id", "course_id", "pk")
-    here = sorted((row for row in rows if row[0] == launch.context.id), key=lambda row: -row[2])
+    ).values_list("context__context_id", "course_id", "pk", "rule", "accepted_at")
+    rows = [_Connection(*row) for row in found]
+    here = sorted((row for row in rows if row.context_id == launch.context.id), key=lambda row: -row.pk)
     place = {value: position for position, value in reversed(list(enumerate(history)))}
-    before = sorted((row for row in rows if row[0] in place), key=lambda row: (place[row[0]], row[2]))
-    return [row[1] for row in here], [row[1] for row in before]
+    before = sorted((row for row in rows if row.context_id in place), key=lambda row: (place[row.context_id], row.pk))
+    return here, [row.course for row in before]
 
 
 def _replaced_parent(organization: int, named: str, content: str) -> CourseFacts | None:

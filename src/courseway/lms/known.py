@@ -21,8 +21,9 @@ class Known:
     deployment_pk: int | None
     is_deployment_approved: bool
     context_pk: int | None
-    link_pk: int | None
     link_assignment_pk: int | None
+    link_target: str  # what the link asked for (`resolve.describe_target`)
+    link_context: str  # the LMS course that it stood in, as the LMS calls it
     identity_pk: int | None
     person_pk: int | None
     identity_facts: tuple[str, str, bool, str]  # name, e-mail, is a test user, LTI ID
@@ -40,7 +41,7 @@ class Known:
 
 
 _QUERY = """
-SELECT p.config_version, p.revoked_at, d.id, d.approved, x.id, l.id, l.assignment_id,
+SELECT p.config_version, p.revoked_at, d.id, d.approved, x.id, l.assignment_id, l.target, lx.context_id,
        i.id, i.person_id, i.name, i.email, i.is_test_user,
        cc.id, cc.is_first, cc.identity,
        CASE WHEN m.active THEN m.role ELSE '' END, CASE WHEN e.active THEN e.role ELSE '' END, e.covers_whole_course,
@@ -50,6 +51,7 @@ SELECT p.config_version, p.revoked_at, d.id, d.approved, x.id, l.id, l.assignmen
   LEFT JOIN lms_deployment d ON d.platform_id = p.id AND d.deployment_id = %(deployment)s
   LEFT JOIN lms_context x ON x.deployment_id = d.id AND x.context_id = %(context)s
   LEFT JOIN lms_resourcelink l ON l.deployment_id = d.id AND l.resource_link_id = %(link)s
+  LEFT JOIN lms_context lx ON lx.id = l.context_id
   LEFT JOIN lms_lmsidentity i ON i.platform_id = p.id AND i.lms_user_id = %(user)s
   LEFT JOIN courses_assignment a ON {assignment}
   LEFT JOIN courses_course c ON c.id = a.course_id
@@ -84,24 +86,25 @@ def read_known(launch: Launch, platform_pk: int, target: Target) -> Known | None
         row = cursor.fetchone()
     if row is None:
         return None
-    assignment: tuple[int, str, str, int, int, bool, bool, bool, datetime | None, datetime | None] = row[18:28]
+    assignment: tuple[int, str, str, int, int, bool, bool, bool, datetime | None, datetime | None] = row[19:29]
     return Known(
         config_version=row[0],
         is_revoked=row[1] is not None,
         deployment_pk=row[2],
         is_deployment_approved=bool(row[3]),
         context_pk=row[4],
-        link_pk=row[5],
-        link_assignment_pk=row[6],
-        identity_pk=row[7],
-        person_pk=row[8],
-        identity_facts=(row[9] or "", row[10] or "", bool(row[11]), row[28] or ""),
-        is_course_connected=row[12] is not None,
-        is_first_context=bool(row[13]),
-        connection_identity=row[14] or "",
-        membership_role=row[15] or "",
-        enrollment_role=row[16] or "",
-        enrollment_covers_course=bool(row[17]),
+        link_assignment_pk=row[5],
+        link_target=row[6] or "",
+        link_context=row[7] or "",
+        identity_pk=row[8],
+        person_pk=row[9],
+        identity_facts=(row[10] or "", row[11] or "", bool(row[12]), row[29] or ""),
+        is_course_connected=row[13] is not None,
+        is_first_context=bool(row[14]),
+        connection_identity=row[15] or "",
+        membership_role=row[16] or "",
+        enrollment_role=row[17] or "",
+        enrollment_covers_course=bool(row[18]),
         candidate=_read_candidate(assignment) if assignment[0] is not None else None,
     )
 

@@ -3,11 +3,12 @@
 Pure: `known.py` and `detection.py` read what is known, this file decides, and the log says which rule fired. In words:
 
 1. The address or a parameter names one assignment: that one, for ever (`assignment_address`, `assignment_parameter`).
-2. The same link asked for the same thing before: what it opened then (`known_link`).
+2. The same link of the same LMS course asked for the same thing before: what it opened then (`known_link`).
 3. The link is a copy of a known one, by the history that the LMS sends, newest first: its content (`link_history`) -
    in the course of this LMS course when that one has it, since a copied LMS course has a course of its own.
 4. The course is known by its identity, the first that the launch carries of: offering sourcedid, section sourcedid,
-   custom `course_offering_sourcedid`, `course_target_id` (`course_identity`, `course_target`).
+   custom `course_offering_sourcedid`, `course_target_id` (`course_identity`, `course_target`). The copy that was made
+   for an LMS course is its course also while an old target goes on naming the master (`known_context`).
 5. The LMS course was connected before, or is a copy of one that was (`known_context`, `context_history`).
 6. An identity nobody has seen, and a parent that allows copying: a new child (`course_copy`).
 7. Nothing fits: a teacher is asked, and nothing is made.
@@ -163,6 +164,9 @@ class Facts:
     bound: Mapping[str, tuple[CourseFacts, ...]] = field(default_factory=dict)  # identity value -> stored for these
     targets: tuple[CourseFacts, ...] = ()  # courses whose own id is named by course_target_id
     connected: tuple[CourseFacts, ...] = ()  # opened from this very LMS course before, newest first
+    copied: frozenset[int] = frozenset()  # of these, by pk, the copy made for it and what a review settled on
+    chosen: frozenset[int] = frozenset()  # of these, the ones from which a teacher chose links
+    is_target_changed: bool = False  # the link named another course_target_id before
     ancestors: tuple[CourseFacts, ...] = ()  # of the link and of the LMS course this one is a copy of, nearest first
     parent: CourseFacts | None = None  # named by parent_course_id, replaced where an owner said so
     is_parent_named: bool = False
@@ -204,6 +208,10 @@ CHOSEN = "chosen"
 REVIEW = "actual_user"
 
 
+NAMES_ASSIGNMENT = "a:"
+"""How `describe_target` begins where a link names an assignment itself."""
+
+
 def name_assignment(launch: Launch, target: Target) -> tuple[str, str]:
     """The assignment that the message names itself, and the rule; two empty texts if it names none.
 
@@ -221,10 +229,28 @@ def describe_target(launch: Launch, target: Target) -> str:
     """What the link asks for, in a word that is stored with it; another one makes it be resolved anew."""
     named, _ = name_assignment(launch, target)
     if named:
-        return f"a:{named}"[:100]
+        return f"{NAMES_ASSIGNMENT}{named}"[:100]
     targets = ",".join(launch.custom_lists.get("course_target_id", ()))
     mark = hashlib.sha256(targets.encode("utf-8", "surrogatepass")).hexdigest()[:16] if targets else ""
     return f"{target.kind.value}:{target.id}:{mark}"
+
+
+def is_as_before(launch: Launch, target: Target, *, link_target: str, link_context: str) -> bool:
+    """True if a known link stands where it stood and means the same course as when it was stored.
+
+    Some LMSs keep a link's id in a copy of the course; and a target that is named now and was not, or was another
+    one, is meant (E1). A target that is named no more changes nothing: the link was chosen once.
+    """
+    context = launch.context.id if launch.context else ""
+    if context and link_context and context != link_context:
+        return False
+    mark = read_mark(describe_target(launch, target))
+    return not mark or read_mark(link_target) == mark
+
+
+def read_mark(target: str) -> str:
+    """What stands in a stored target (`describe_target`) for the course targets that were named; empty for none."""
+    return "" if target.startswith(NAMES_ASSIGNMENT) else target.rpartition(":")[2]
 
 
 def resolve_named(
@@ -271,7 +297,9 @@ def resolve_course(facts: Facts) -> Resolution | None:
             is_own_link = facts.history is not None and facts.history.course_pk == course.pk
             return Resolution(LINK_HISTORY if is_own_link else rule, candidate=found, identity=identity)
     parent = _find_parent(facts)
-    if parent is not None and content in parent.candidates:
+    if parent is not None and (original := parent.candidates.get(content)):
+        if original.deleted_at is not None:
+            raise DeletedTargetError
         return Resolution(COPY, copy_of=parent, content_id=content, identity=_identity_of_copy(facts))
     if facts.history is not None:
         return Resolution(LINK_HISTORY, candidate=facts.history, identity=identity)
@@ -297,17 +325,23 @@ def resolve_navigation(facts: Facts) -> Resolution | None:
 def _list_own_courses(facts: Facts) -> list[tuple[CourseFacts, str]]:
     """The courses that belong to the launching LMS course without making one, best first.
 
-    A source id of the LMS beats an explicit target: in a copied LMS course the target may still be the master's, and
-    only the source id is new. An unseen source id from an LMS course that is connected already is that course's.
+    A source id of the LMS beats an explicit target, and so does the copy that was made for this LMS course: there the
+    target may still be the master's. A target counts before all else once somebody changed it, or chose links of that
+    course here. An unseen source id from an LMS course that is connected already is that course's.
     """
     sources = [i.value for i in facts.identities if not i.is_target]
     own = [(course, IDENTITY) for value in sources for course in facts.bound.get(value, ())]
+    targets = [] if _find_parent(facts) is not None else _list_targets(facts)
+    own += [(course, TARGET) for course in targets if facts.is_target_changed or course.pk in facts.chosen]
+    own += [(course, KNOWN_CONTEXT) for course in facts.connected if course.pk in facts.copied]
+    own += [(course, TARGET) for course in targets]
     own += [(course, KNOWN_CONTEXT) for course in facts.connected]
-    if _find_parent(facts) is None:
-        named = [i.value for i in facts.identities if i.is_target]
-        own += [(course, TARGET) for value in named for course in facts.bound.get(value, ())]
-        own += [(course, TARGET) for course in facts.targets]
     return own
+
+
+def _list_targets(facts: Facts) -> list[CourseFacts]:
+    named = [i.value for i in facts.identities if i.is_target]
+    return [*(course for value in named for course in facts.bound.get(value, ())), *facts.targets]
 
 
 def _find_parent(facts: Facts) -> CourseFacts | None:

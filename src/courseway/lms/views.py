@@ -29,6 +29,7 @@ from courseway.lms.resolve import (
     check_course_openable,
     check_openable,
     describe_target,
+    is_as_before,
     may_want_links,
     narrow_target,
     read_target,
@@ -215,18 +216,17 @@ def _read_known(message: Launch, platform: KnownPlatform, target: Target) -> Kno
 def _resolve(message: Launch, platform: KnownPlatform, target: Target, known: Known) -> Resolution | None:
     """The rules of `resolve.py`, with as much read from the database as they need."""
     organization = platform.organization_id
+    is_link_known = known.link_assignment_pk is not None and is_as_before(
+        message, target, link_target=known.link_target, link_context=known.link_context
+    )
     named = resolve_named(
-        message,
-        target,
-        candidate=known.candidate,
-        organization_pk=organization,
-        is_link_known=known.link_assignment_pk is not None,
+        message, target, candidate=known.candidate, organization_pk=organization, is_link_known=is_link_known
     )
     if named is not None:
         return named
     if target.kind is Kind.ENROLL:
         return resolve_enroll(find_course(target.id, organization), message.role)
-    facts = read_facts(message, platform, target)
+    facts = read_facts(message, platform, target, link_opened=known.candidate, link_target=known.link_target)
     if target.kind is Kind.NAVIGATION:
         resolution = resolve_navigation(facts)
     else:

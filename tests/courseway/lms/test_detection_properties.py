@@ -19,13 +19,16 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from courseway.courses.models import Course, Enrollment
+from courseway.courses.copying import copy_course
+from courseway.courses.models import Assignment, Course, Enrollment
 from courseway.lms import platforms
-from courseway.lms.models import CourseIdentity, Launch, LmsIdentity
+from courseway.lms.connection_review import accept
+from courseway.lms.models import CourseContext, CourseIdentity, Launch, LmsIdentity, ParentReplacement
+from courseway.lms.parent_replacement import replace_parent
 from courseway.lms.resolve import Candidate, CourseFacts, Facts, Identity, resolve_course, resolve_navigation
 from ltikit.errors import LtiError
 from tests.cast import make_cast
-from tests.visits import make_lms11
+from tests.visits import CLAIM, MEMBERSHIP, TOOL, make_lms11, make_lms13
 
 pytestmark = pytest.mark.slow
 
@@ -59,6 +62,9 @@ facts = st.builds(
     bound=st.dictionaries(st.sampled_from(["sis", "target"]), some_courses, max_size=2),
     targets=some_courses,
     connected=some_courses,
+    copied=st.frozensets(st.integers(1, 5)),
+    chosen=st.frozensets(st.integers(1, 5)),
+    is_target_changed=st.booleans(),
     ancestors=some_courses,
     parent=st.none() | courses,
     is_parent_named=st.booleans(),
@@ -86,14 +92,34 @@ def test_every_launch_has_exactly_one_outcome(known: Facts) -> None:
             assert not any(known.bound.get(i.value) for i in known.identities if not i.is_target)
 
 
+def as_claims(form: dict[str, Any], url: str) -> dict[str, Any]:
+    """The same launch as an LMS says it by LTI 1.3."""
+    custom = {name.removeprefix("custom_"): value for name, value in form.items() if name.startswith("custom_")}
+    source = form["lis_course_offering_sourcedid"]
+    return {
+        "sub": form["user_id"],
+        CLAIM + "context": {"id": form["context_id"]},
+        CLAIM + "resource_link": {"id": form["resource_link_id"]},
+        CLAIM + "roles": [MEMBERSHIP + form["roles"]],
+        CLAIM + "target_link_uri": url,
+        CLAIM + "custom": {name: value for name, value in custom.items() if value is not None},
+        CLAIM + "lis": {"course_offering_sourcedid": source} if source else None,
+    }
+
+
 class Terms(RuleBasedStateMachine):
-    """An LMS whose courses are opened, copied and renamed, and teachers who change the switches meanwhile."""
+    """Two LMSs, one of each version, whose courses are opened, copied and renamed, while teachers change switches,
+    delete and publish assignments, archive children, and an owner replaces the master by another."""
 
     @initialize()
     def begin(self) -> None:
         self.cast = make_cast()
         self.course = self.cast.course
         self.lms = make_lms11(self.cast.acme)
+        self.lms13 = make_lms13(self.cast.acme)
+        self.successor = copy_course(self.cast.course, title="Successor", now=self.cast.course.created_at)
+        self.successor.constant_urls = self.successor.course_copy = True
+        self.successor.save()
         self.client = Client()
         self.numbers = itertools.count(2)
         # LMS course -> (source id, link ids, ancestors)
@@ -108,8 +134,11 @@ class Terms(RuleBasedStateMachine):
         parent=st.sampled_from(["", "own", "foreign"]),
         named=st.sampled_from(["", "own", "$CourseSection.sourcedId", "Fall 2026, A"]),
         is_teacher=st.booleans(),
+        is_v13=st.booleans(),
     )
-    def launch(self, room: int, link: int, user: int, address: str, parent: str, named: str, is_teacher: bool) -> None:
+    def launch(
+        self, room: int, link: int, user: int, address: str, parent: str, named: str, is_teacher: bool, is_v13: bool
+    ) -> None:
         name = list(self.rooms)[room % len(self.rooms)]
         source, links, ancestors = self.rooms[name]
         assignment = self.cast.loops if link % 2 else self.cast.operators
@@ -133,8 +162,11 @@ class Terms(RuleBasedStateMachine):
             "custom_course_target_id": ids.get(named, named) or None,
             "custom_context_id_history": ",".join(ancestors) or None,
         }
-        response = self.lms.launch(self.client, paths[address], **form)
-        assert response.status_code in (200, 303, 403, 404), response.content.decode()
+        if is_v13:
+            response = self.lms13.launch(self.client, **as_claims(form, TOOL + paths[address]))
+        else:
+            response = self.lms.launch(self.client, paths[address], **form)
+        assert response.status_code in (200, 303, 403, 404, 410), response.content.decode()
 
     @rule(room=st.integers(0, 20), source=st.sampled_from(["new", "same", "blank"]))
     @precondition(lambda self: len(self.rooms) < 5)
@@ -151,20 +183,52 @@ class Terms(RuleBasedStateMachine):
         self.course.course_copy = is_constant and allows_copy
         self.course.save()
 
+    @rule(is_deleted=st.booleans(), is_published=st.booleans())
+    def edit(self, is_deleted: bool, is_published: bool) -> None:
+        deleted_at = self.course.created_at if is_deleted else None
+        Assignment.objects.filter(pk=self.cast.loops.pk).update(deleted_at=deleted_at, published=is_published)
+
+    @rule(is_archived=st.booleans())
+    def archive(self, is_archived: bool) -> None:
+        child = Course.objects.filter(parent=self.course).order_by("-pk").first()
+        if child is not None and child.pk != self.successor.pk:
+            child.archived_at = self.course.created_at if is_archived else None
+            child.save()
+
+    @rule(is_replaced=st.booleans())
+    def replace(self, is_replaced: bool) -> None:
+        if is_replaced:
+            replace_parent(self.course, self.successor, now=self.course.created_at)
+        else:
+            ParentReplacement.objects.all().delete()
+
+    @rule(index=st.integers(0, 20))
+    def accept(self, index: int) -> None:
+        connections = list(CourseContext.objects.order_by("pk"))
+        if connections:
+            accept(connections[index % len(connections)], now=self.course.created_at)
+
     @invariant()
     def one_child_for_each_identity(self) -> None:
-        children = Course.objects.filter(parent=self.course)
-        assert CourseIdentity.objects.filter(rule="course_copy").count() == children.count()
-        assert CourseIdentity.objects.values("identity").distinct().count() == CourseIdentity.objects.count()
+        children = Course.objects.exclude(parent=None).exclude(pk=self.successor.pk)
+        identities = CourseIdentity.objects.filter(rule="course_copy")
+        assert identities.count() == children.count()
+        assert set(identities.values_list("course", flat=True)) == set(children.values_list("pk", flat=True))
+        assert set(children.values_list("parent", flat=True)) <= {self.course.pk, self.successor.pk}
+
+    @invariant()
+    def each_lms_course_has_one_child(self) -> None:
+        made = CourseContext.objects.filter(rule="course_copy").values_list("context")
+        assert made.count() == made.distinct().count()
 
     @invariant()
     def the_first_room_is_the_masters(self) -> None:
-        opened = Launch.objects.filter(lms_context_id="room-1", outcome="ok").values_list("course__parent", "course")
-        connected_first = Launch.objects.filter(outcome="ok").order_by("pk").first()
-        if connected_first is not None and connected_first.lms_context_id == "room-1":
-            assert connected_first.course is not None
-            if connected_first.course_id == self.course.pk:
-                assert {course for _, course in opened} == {self.course.pk}
+        for platform in (self.lms.platform, self.lms13.platform):
+            launches = Launch.objects.filter(outcome="ok", platform=platform).order_by("pk")
+            first = launches.first()
+            if first is not None and (first.lms_context_id, first.course_id) == ("room-1", self.course.pk):
+                opened = launches.filter(lms_context_id="room-1").values_list("course", flat=True)
+                assert set(opened) == {self.course.pk}
 
     @invariant()
     def organizations_stay_apart(self) -> None:
@@ -203,6 +267,6 @@ def test_no_order_of_events_breaks_a_promise() -> None:
     run_state_machine_as_test(
         TermsInATransaction,
         settings=settings(
-            max_examples=25, stateful_step_count=25, deadline=None, suppress_health_check=list(HealthCheck)
+            max_examples=40, stateful_step_count=30, deadline=None, suppress_health_check=list(HealthCheck)
         ),
     )
