@@ -25,6 +25,8 @@ from courseway.events.clearing import clear_old_events
 from courseway.events.mail import send_due_mail
 from courseway.events.posting import Limits as WebhookLimits
 from courseway.events.posting import Poster
+from courseway.grades.circuits import give_up_on_dead
+from courseway.grades.clock_jumps import heal_clock_jump
 from courseway.grades.dispatch import Dispatcher, Limits, set_at_work
 from courseway.grades.failure_mail import tell_failures
 from courseway.grades.outbox import revive_reinstated
@@ -36,8 +38,8 @@ POLL_SECONDS = 1.0
 # How often work whose due date passed is looked for.
 SETTLE_SECONDS = 5.0
 RESTING_SECONDS = 1.0
-# How often grades of platforms that an owner took back are looked for.
-SECONDS_BETWEEN_ROUNDS = 120.0
+# How often rows are looked for that nothing else would move.
+SECONDS_BETWEEN_ROUNDS = 60.0
 CLEAR_SECONDS = 600.0
 # How often it is looked whether teachers have to be told of grades that are stuck.
 TELL_SECONDS = 60.0
@@ -75,7 +77,7 @@ def run_worker(
                 _survive(lambda: settle(now=timezone.now()))
                 settle_at = time.monotonic() + SETTLE_SECONDS
             if time.monotonic() >= revive_at:
-                _survive(lambda: revive_reinstated(now=timezone.now()))
+                _survive(lambda: _make_round(dispatcher))
                 revive_at = time.monotonic() + SECONDS_BETWEEN_ROUNDS
             _survive(lambda: dispatcher.turn(wait_seconds=poll_seconds))
     finally:
@@ -88,6 +90,14 @@ def run_worker(
         if consumer is not None:
             consumer.stop(graceful=True)
     return 0
+
+
+def _make_round(dispatcher: Dispatcher) -> None:
+    """Platforms that an owner took back, clocks that were wrong, and an LMS that is down for days."""
+    now = dispatcher.clock()
+    revive_reinstated(now=now)
+    heal_clock_jump(lease_seconds=dispatcher.limits.lease_seconds, now=now)
+    give_up_on_dead(now=now)
 
 
 class _Stop:

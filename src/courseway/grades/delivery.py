@@ -148,7 +148,7 @@ def build_score(delivery: Delivery, user_id: str) -> Score:
         GradingProgress.FULLY_GRADED,
         score_given=delivery.tried_score.quantize(_FOUR_DECIMALS, rounding=ROUND_HALF_EVEN),
         score_maximum=delivery.tried_maximum,
-        comment=delivery.wanted_comment,
+        comment=delivery.tried_comment,
         started_at=delivery.wanted_started_at,
         submitted_at=delivery.wanted_submitted_at,
     )

@@ -9,21 +9,22 @@ from __future__ import annotations
 import logging
 import queue
 import time
-from collections import defaultdict, deque
+from collections import deque
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from django.db import InterfaceError, OperationalError
-from django.db.models import DateTimeField, F, Q, Value
+from django.db.models import DateTimeField, F, Q, QuerySet, Value
 from django.db.models.functions import Coalesce, Greatest
-from django.utils import timezone
 
 from courseway import outbound
+from courseway.database_clock import DatabaseClock
 from courseway.grades.delivery import Job, Taken, deliver
 from courseway.grades.enroll_only import without_enroll_only
 from courseway.grades.exchange import Ask, PostponedError, Release, Steps, Turn
+from courseway.grades.lanes import Lanes
 from courseway.grades.models import Delivery
 from courseway.grades.results import QUIET_SECONDS, Outcome, outcome_of_error, outcome_of_success, store_outcomes
 from courseway.leases import claim
@@ -32,14 +33,13 @@ from ltikit.http import Response
 
 logger = logging.getLogger(__name__)
 
-TIMESTAMP_STEP = timedelta(milliseconds=1)
+# Moodle compares whole seconds: a second score of the same one is refused.
+TIMESTAMP_STEP = timedelta(seconds=1)
 # Outcomes are stored together when so many are there, or the oldest has waited so long.
 STORE_AT_ONCE = 50
 STORE_WITHIN_SECONDS = 0.1
 # Once nothing more was due, look again after so long, unless a hint comes.
 SECONDS_BETWEEN_CLAIMS = 0.25
-TROUBLES_IN_A_ROW = 3
-_DOWN = ("service_unavailable", "no_answer", "service_rate_limited")
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,21 +54,6 @@ class Limits:
     quiet_seconds: float = QUIET_SECONDS
 
 
-@dataclass(eq=False, slots=True)
-class _Lane:
-    """One platform's deliveries. `width`, how many run at once, shrinks with troubles and grows back with successes."""
-
-    width: int
-    running: int = 0
-    troubles: int = 0  # in a row
-    waiting: deque[Job] = field(default_factory=deque)
-    paused_until: float = 0.0
-
-    @property
-    def is_full(self) -> bool:
-        return self.running + len(self.waiting) >= 4 * self.width or self.paused_until > time.monotonic()
-
-
 class Dispatcher:
     """Delivers due grades. Belongs to one thread; only `wake` may be called from others."""
 
@@ -76,17 +61,17 @@ class Dispatcher:
         self,
         limits: Limits | None = None,
         *,
-        clock: Callable[[], datetime] = timezone.now,
+        clock: Callable[[], datetime] | None = None,
         gives_up: bool = True,
     ) -> None:
         """`gives_up` False: every failure counts as the first one, so that quick repetitions exhaust no back-off."""
         self.limits = limits or Limits()
-        self.clock = clock
+        self.clock = clock or DatabaseClock()
         self.gives_up = gives_up
         self.deadline_at: float | None = None  # monotonic; requests begun near it get less time
         self.sent = 0
         self.unsent: set[int] = set()  # deliveries whose last try here failed
-        self._lanes: dict[int, _Lane] = defaultdict(lambda: _Lane(self.limits.per_platform))
+        self._lanes = Lanes(self.limits.per_platform, minds_the_dead=gives_up)
         self._stories: dict[Job, Steps[Taken]] = {}
         self._turns: dict[tuple[str, int, str], deque[Job]] = {}  # the first one holds it
         self._ready: deque[Job] = deque()  # whose turn has come
@@ -122,7 +107,7 @@ class Dispatcher:
 
     def close(self) -> None:
         """Store what is known and give back what was not begun; requests under way are waited for."""
-        for lane in self._lanes.values():
+        for lane in self._lanes:
             while lane.waiting:
                 self._end(lane.waiting.popleft(), postponed_seconds=0.0)
         while self._stories:
@@ -138,27 +123,35 @@ class Dispatcher:
     def _has_room(self) -> bool:
         if self.is_idle:
             return True
-        return self._claimed <= self.limits.claimed // 2 and time.monotonic() >= self._next_claim_at
+        return self._lanes.load <= self.limits.claimed // 2 and time.monotonic() >= self._next_claim_at
 
     def _claim(self) -> int:
         now = self.clock()
-        full = [platform for platform, lane in self._lanes.items() if lane.is_full]
+        probes = self._lanes.read_circuits(now=now, probe_seconds=self.limits.lease_seconds)
         due = without_enroll_only(Delivery.objects.all()).select_related(
             "platform__consumer_key", "platform__registration", "resource_link__context", "assignment__course"
         )
-        if full:
-            due = due.exclude(platform_id__in=full)
+        closed = self._lanes.closed_platforms
+        room = self.limits.claimed - self._lanes.load
+        claimed = self._claim_some(due.exclude(platform_id__in=closed) if closed else due, now, limit=room)
+        self._next_claim_at = time.monotonic() + SECONDS_BETWEEN_CLAIMS if claimed < room else 0.0
+        for platform_id in probes:
+            claimed += self._claim_some(due.filter(platform_id=platform_id), now, limit=1, is_probe=True)
+        return claimed
+
+    def _claim_some(self, due: QuerySet[Delivery], now: datetime, *, limit: int, is_probe: bool = False) -> int:
         moment = Value(now, output_field=DateTimeField())
         deliveries = claim(
             due,
             now=now,
             lease_seconds=self.limits.lease_seconds,
-            limit=self.limits.claimed - self._claimed,
+            limit=limit,
             also_set={
                 "tries": F("tries") + 1,
                 "tried_version": F("wanted_version"),
                 "tried_score": F("wanted_score"),
                 "tried_maximum": F("wanted_maximum"),
+                "tried_comment": F("wanted_comment"),
                 # On the wire soon, answered or not: no later try, of any process, may carry an earlier one.
                 "last_timestamp_at": Greatest(moment, Coalesce(F("last_timestamp_at") + TIMESTAMP_STEP, moment)),
                 "quiet_until": now + timedelta(seconds=self.limits.lease_seconds),
@@ -167,23 +160,21 @@ class Dispatcher:
         arrivals = _newest_arrivals(deliveries)
         for delivery in deliveries:
             arrival = arrivals.get((delivery.person_id, delivery.resource_link_id))
-            job = Job(delivery, arrival, now, delivery.lease_token)
-            self._lanes[delivery.platform_id].waiting.append(job)
-        is_all = len(deliveries) < self.limits.claimed - self._claimed
-        self._next_claim_at = time.monotonic() + SECONDS_BETWEEN_CLAIMS if is_all else 0.0
+            self._lanes.add(Job(delivery, arrival, now, delivery.lease_token), is_probe=is_probe)
         self._claimed += len(deliveries)
         return len(deliveries)
 
     def _start_waiting(self) -> None:
         while self._ready:
             self._go_on(self._ready.popleft(), None)
-        moment = time.monotonic()
-        for lane in self._lanes.values():
-            if lane.paused_until > moment:
-                while lane.waiting:
-                    self._end(lane.waiting.popleft(), postponed_seconds=lane.paused_until - moment)
+        now = self.clock()
+        for lane in self._lanes:
             while lane.waiting and lane.running < lane.width:
                 job = lane.waiting.popleft()
+                pause = self._lanes.pause_seconds(job, now=now)
+                if pause is not None:
+                    self._end(job, postponed_seconds=pause)
+                    continue
                 lane.running += 1
                 self._stories[job] = deliver(job)
                 self._go_on(job, None)
@@ -264,12 +255,13 @@ class Dispatcher:
 
     def _finish(self, job: Job, outcome: Outcome | None) -> None:
         del self._stories[job]
-        lane = self._lanes[job.delivery.platform_id]
-        lane.running -= 1
+        self._lanes.of(job).running -= 1
         self._claimed -= 1
-        if outcome is not None:
+        if outcome is None:
+            self._lanes.end_probe(job)
+        else:
             self._add_outcome(outcome)
-            self._adapt(lane, outcome)
+            self._lanes.learn(outcome, now=self.clock())
         self._release_turns(job)
 
     def _release_turns(self, job: Job) -> None:
@@ -284,22 +276,6 @@ class Dispatcher:
             del self._turns[key]
         elif was_first:
             self._ready.append(holders[0])
-
-    def _adapt(self, lane: _Lane, outcome: Outcome) -> None:
-        """Troubles with nothing good in between mean that the LMS is down or overrun: ask less, then wait."""
-        if outcome.postponed_seconds is not None:
-            return
-        if outcome.code not in _DOWN:
-            lane.troubles = 0
-            lane.width = min(self.limits.per_platform, lane.width + 1)
-            return
-        lane.troubles += 1
-        if lane.troubles < TROUBLES_IN_A_ROW:
-            return
-        lane.width = max(1, lane.width // 2)
-        if outcome.code == "service_rate_limited":
-            pause = 1.0 if outcome.retry_after is None else min(outcome.retry_after, 3600.0)
-            lane.paused_until = max(lane.paused_until, time.monotonic() + pause)
 
     # Storing
 
@@ -332,6 +308,7 @@ class Dispatcher:
             elif outcome.postponed_seconds is None:
                 self.unsent.add(pk)
         self._outcomes = []
+        self._lanes.store(now=self.clock())
 
 
 def _newest_arrivals(deliveries: list[Delivery]) -> dict[tuple[int, int], Arrival]:

@@ -52,10 +52,12 @@ class Delivery(models.Model):
     tried_version = models.PositiveIntegerField(default=0)
     tried_score = models.DecimalField(max_digits=14, decimal_places=6, null=True)
     tried_maximum = models.DecimalField(max_digits=14, decimal_places=6, null=True)
+    tried_comment = models.TextField(blank=True)
 
     # What the LMS took.
     sent_score = models.DecimalField(max_digits=14, decimal_places=6, null=True)
     sent_maximum = models.DecimalField(max_digits=14, decimal_places=6, null=True)
+    sent_comment = models.TextField(blank=True)
     sent_version = models.PositiveIntegerField(default=0)
     sent_at = models.DateTimeField(null=True)
     # The last timestamp put on the wire for this person and link, whether or not an answer came (AGS 2.0 §3.4.3).
@@ -109,6 +111,24 @@ class Delivery(models.Model):
     @property
     def sent_percent(self) -> Decimal | None:
         return self._percent(self.sent_score, self.sent_maximum)
+
+
+class Circuit(models.Model):
+    """A platform that all workers leave alone for a while: it gave no answers, or asked to slow down.
+
+    When `open_until` has come, one worker takes it for a probe of one grade: an answer closes the circuit (the row
+    goes), trouble opens it for twice as long.
+    """
+
+    platform = models.OneToOneField(Platform, on_delete=models.CASCADE, primary_key=True, related_name="circuit")
+    opened_at = models.DateTimeField()
+    open_until = models.DateTimeField()
+    pauses = models.PositiveIntegerField(default=1)  # in a row
+    code = models.CharField(max_length=40)
+    words = models.TextField(blank=True)
+
+    def __str__(self) -> str:
+        return f"{self.platform} until {self.open_until}"
 
 
 class LineItemSearch(models.Model):

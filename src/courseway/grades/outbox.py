@@ -61,6 +61,7 @@ class Wish(enum.Enum):
 
     NOTHING = "nothing"  # not due, or already on its way
     UNCHANGED = "unchanged"  # the LMS holds just this
+    SETTLE = "settle"  # the LMS holds just this, and what was to replace it never left
     SEND = "send"
 
 
@@ -77,9 +78,24 @@ def decide_wish(mode: str, grade: Grade, held: Delivery | None, *, carries_comme
     is_same = (held.wanted_score, held.wanted_maximum) == (grade.exact_score, grade.maximum)
     if carries_comment and held.wanted_comment != grade.comment:
         is_same = False
-    if not is_same or held.state in _STUCK or (mode == "always" and grade.exact_score is not None):
+    if mode == "always" and grade.exact_score is not None:
+        return Wish.SEND
+    if not is_same and _is_held_by_lms(held, grade, carries_comment=carries_comment):
+        return Wish.SETTLE
+    if not is_same or held.state in _STUCK:
         return Wish.SEND
     return Wish.UNCHANGED if held.state == Delivery.State.SENT else Wish.NOTHING
+
+
+def _is_held_by_lms(held: Delivery, grade: Grade, *, carries_comment: bool) -> bool:
+    """True if the LMS surely holds this grade: it took it, and nothing else was tried since."""
+    return (
+        held.sent_version > 0
+        and held.tried_version == held.sent_version
+        and not held.lease_token
+        and (held.sent_score, held.sent_maximum) == (grade.exact_score, grade.maximum)
+        and (not carries_comment or held.sent_comment == grade.comment)
+    )
 
 
 def owe(person: Person, assignment: Assignment, grade: Grade, *, now: datetime) -> list[Delivery]:
@@ -156,6 +172,7 @@ def _owe_chunk(
     }
     new: list[Delivery] = []
     changed: list[Delivery] = []
+    settled: list[Delivery] = []
     unchanged: list[int] = []
     for place, arrival in arrivals.items():
         before = held.get(place)
@@ -168,11 +185,17 @@ def _owe_chunk(
             delivery = before or _new_delivery(arrival, assignment)
             _want(delivery, grade, now)
             (changed if before else new).append(delivery)
+        elif wish is Wish.SETTLE and before is not None:
+            _want(before, grade, now)
+            _settle(before)
+            settled.append(before)
         elif wish is Wish.UNCHANGED and before is not None:
             unchanged.append(before.pk)
     Delivery.objects.bulk_create(new, batch_size=200)
     if changed:
         Delivery.objects.bulk_update(changed, _WANTED_FIELDS, batch_size=100)
+    if settled:
+        Delivery.objects.bulk_update(settled, [*_WANTED_FIELDS, *_SETTLED_FIELDS], batch_size=100)
     if unchanged:
         Delivery.objects.filter(pk__in=unchanged, state=Delivery.State.SENT).update(state=Delivery.State.UNCHANGED)
     return new + changed
@@ -232,6 +255,17 @@ _WANTED_FIELDS = [
     "next_try_at",
     "tries",
 ]
+
+
+_SETTLED_FIELDS = ["tried_version", "sent_version", "last_error_code", "last_error"]
+
+
+def _settle(delivery: Delivery) -> None:
+    """Nothing is to be done: the value that the LMS holds is the wanted one again."""
+    delivery.state = Delivery.State.UNCHANGED
+    delivery.tried_version = delivery.sent_version = delivery.wanted_version
+    delivery.next_try_at = None
+    delivery.last_error_code = delivery.last_error = ""
 
 
 def _want(delivery: Delivery, grade: Grade, now: datetime) -> None:

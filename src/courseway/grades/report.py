@@ -10,9 +10,9 @@ from typing import Any, TypedDict
 
 from django.db import connection, transaction
 from django.db.models import F, Q
-from django.utils import timezone
 
 from courseway.courses.models import Assignment
+from courseway.database_clock import DatabaseClock
 from courseway.grades.dispatch import Dispatcher, Limits, deliver_what_is_due
 from courseway.grades.enroll_only import without_enroll_only
 from courseway.grades.models import Delivery
@@ -81,13 +81,14 @@ def drain(
     *,
     until_empty: bool = False,
     timeout: float | None = None,
-    now_fn: Callable[[], datetime] = timezone.now,
+    now_fn: Callable[[], datetime] | None = None,
     limits: Limits | None = None,
 ) -> Drained:
     """Deliver what is due now; with `until_empty` go on until nothing waits, or `timeout` seconds are over.
 
     Then the next tries of what failed are not waited for longer than some seconds, unless the LMS asked for it.
     """
+    now_fn = now_fn or DatabaseClock()
     until = None if timeout is None else time.monotonic() + timeout
     dispatcher = Dispatcher(limits, clock=now_fn, gives_up=not until_empty)
     rounds, last_round_at = 0, 0.0

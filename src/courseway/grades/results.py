@@ -21,6 +21,7 @@ from courseway.grades.exchange import DeliveryError
 from courseway.grades.happenings import record_failed, record_sent
 from courseway.grades.models import Delivery, DeliveryTry
 from courseway.grades.retry import decide_next
+from courseway.lms.models import Platform
 from courseway.outbound import AddressRefusedError, AnswerTooLargeError, OutboundError
 from ltikit.errors import ServiceError
 
@@ -106,22 +107,27 @@ def _store(outcomes: Sequence[Outcome], now: datetime, quiet_seconds: float, giv
     quiet_until = now + timedelta(seconds=quiet_seconds)
     sent: dict[tuple[str, bool], list[Delivery]] = defaultdict(list)
     put_off: dict[tuple[str, float], list[int]] = defaultdict(list)
+    kept: set[int] = set()
+    lost: list[Outcome] = []
     for outcome in outcomes:
         job = outcome.job
         if outcome.postponed_seconds is not None:
             put_off[job.lease_token, outcome.postponed_seconds].append(job.delivery.pk)
         elif outcome.is_sent:
             sent[job.lease_token, outcome.may_still_arrive].append(job.delivery)
-        else:
-            _store_failure(outcome, now, quiet_until, gives_up)
+        elif not _store_failure(outcome, now, quiet_until, gives_up):
+            lost.append(outcome)
     for (lease_token, is_later), deliveries in sent.items():
         held = Delivery.objects.filter(pk__in=[one.pk for one in deliveries], lease_token=lease_token)
         still_held = set(held.values_list("pk", flat=True))
+        kept |= still_held
         _store_sent(held, now, quiet_until if is_later else None)
         record_sent([one for one in deliveries if one.pk in still_held], now=now)
+    lost += [one for one in made if one.is_sent and one.job.delivery.pk not in kept]
     for (lease_token, seconds), pks in put_off.items():
         held = Delivery.objects.filter(pk__in=pks, lease_token=lease_token)
         _give_back(held, now + timedelta(seconds=seconds))
+    _repair(lost, now, quiet_until)
 
 
 # True in the database while nothing newer is wanted than what was tried.
@@ -152,6 +158,7 @@ def _store_sent(held: QuerySet[Delivery], now: datetime, quiet_until: datetime |
         sent_version=F("tried_version"),
         sent_score=F("tried_score"),
         sent_maximum=F("tried_maximum"),
+        sent_comment=F("tried_comment"),
         sent_at=now,
         lease_token="",
         quiet_until=quiet_until,
@@ -161,7 +168,8 @@ def _store_sent(held: QuerySet[Delivery], now: datetime, quiet_until: datetime |
     )
 
 
-def _store_failure(outcome: Outcome, now: datetime, quiet_until: datetime, gives_up: bool) -> None:
+def _store_failure(outcome: Outcome, now: datetime, quiet_until: datetime, gives_up: bool) -> bool:
+    """False if the lease was lost."""
     delivery = outcome.job.delivery
     # Not a secret: it only spreads tries that failed together.
     following = decide_next(
@@ -189,6 +197,29 @@ def _store_failure(outcome: Outcome, now: datetime, quiet_until: datetime, gives
     )
     if is_stored:
         record_failed(delivery, following.state, outcome.code, now=now)
+    return bool(is_stored)
+
+
+def _repair(lost: Sequence[Outcome], now: datetime, quiet_until: datetime) -> None:
+    """A request of LTI 1.1 ended when its lease was another's: it may have overwritten what that one sent.
+
+    So the newest value goes once more. AGS needs none of this: its timestamps tell which one is newer.
+    """
+    pks = [
+        one.job.delivery.pk
+        for one in lost
+        if one.job.requests and one.job.delivery.platform.version == Platform.Version.V11
+    ]
+    if not pks:
+        return
+    is_leased = ~Q(lease_token="") & Q(next_try_at__gt=now)
+    Delivery.objects.filter(pk__in=pks).update(
+        state=Delivery.State.WAITING,
+        wanted_version=F("wanted_version") + 1,
+        tries=0,
+        quiet_until=Case(When(is_leased, then=F("quiet_until")), default=quiet_until, output_field=DateTimeField()),
+        next_try_at=Case(When(is_leased, then=F("next_try_at")), default=quiet_until, output_field=DateTimeField()),
+    )
 
 
 def _give_back(held: QuerySet[Delivery], next_try_at: datetime) -> None:

@@ -65,6 +65,8 @@ RULES: dict[str, Rule] = {
     "never_arrived": _TEACHER,
 }
 _OTHER = _PASSING
+# No next try of a failure lies further ahead.
+LONGEST_WAIT = 1.25 * max(rule.longest_seconds for rule in RULES.values())
 # What an owner or an operator has to mend, not a teacher.
 OWNERS_CODES = frozenset(code for code, rule in RULES.items() if rule is _OWNER)
 

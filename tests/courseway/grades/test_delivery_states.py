@@ -16,8 +16,10 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 
 from courseway.grades import tokens
 from courseway.grades.dispatch import Dispatcher, Limits, deliver_what_is_due
+from courseway.grades.lineitems import allow_new_lineitem
 from courseway.grades.models import Delivery, DeliveryTry
 from courseway.grades.outbox import Grade, owe, resend
+from courseway.lms.models import ResourceLink
 from courseway.orgs.models import Person
 from tests.cast import Cast
 from tests.courseway.grades.fake_lms import FakeLms, Misbehaviour, outcome_answer, run_fake_lms
@@ -53,6 +55,8 @@ class DeliveryLife(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
+        self.lms.lineitems.clear()
+        self.lms.gone.clear()
         place = place_v13 if self.version == "1.3" else place_v11
         self.placed: PlacedLink = place(self.cast.operators, self.lms.url)
         self.person = Person.objects.create(organization=self.cast.acme, name="Somebody")
@@ -132,7 +136,7 @@ class DeliveryLife(RuleBasedStateMachine):
     def come_back_late(self, position: int = -1) -> None:
         """A worker that was thought dead goes on where it stood, with a lease that may be over."""
         dispatcher, ahead = self.abandoned.pop(position)
-        for job in [*dispatcher._stories, *(job for lane in dispatcher._lanes.values() for job in lane.waiting)]:
+        for job in [*dispatcher._stories, *(job for lane in dispatcher._lanes for job in lane.waiting)]:
             job.claimed_at -= (self.ahead - ahead).total_seconds()  # for its own clock, time passed too
         for _ in range(20):
             if dispatcher.is_idle:
@@ -144,6 +148,38 @@ class DeliveryLife(RuleBasedStateMachine):
     def let_time_pass(self, seconds: int) -> None:
         self._wait_for_lms()
         self.ahead += timedelta(seconds=seconds)
+
+    @rule()
+    def expire_tokens(self) -> None:
+        """The LMS forgets all tokens that it gave, long before their time."""
+        self.lms.valid_tokens.clear()
+
+    @precondition(lambda self: self.version == "1.3")
+    @rule()
+    def delete_column(self) -> None:
+        """Somebody deletes the column in the LMS, with the grades in it."""
+        url = ResourceLink.objects.values_list("lineitem_url", flat=True).get(pk=self.placed.link.pk)
+        if url:
+            self.lms.gone.add(url)
+
+    @precondition(lambda self: self.delivery.last_error_code == "line_item_gone")
+    @rule()
+    def say_yes_to_a_new_column(self) -> None:
+        allow_new_lineitem(self.placed.link, now=self.clock())
+        self.send_again()
+
+    @rule(misbehaviours=faults)
+    def run_two_workers(self, misbehaviours: list[Misbehaviour]) -> None:
+        """Two workers look for work at the same time, again and again."""
+        self._wait_until_due()
+        self._misbehave(misbehaviours)
+        workers = [Dispatcher(LIMITS, clock=self.clock) for _ in range(2)]
+        for _ in range(4):
+            for worker in workers:
+                worker.turn(wait_seconds=0.01)
+        for worker in workers:
+            worker.close()
+        self._note_timestamp()
 
     @rule()
     def send_again(self) -> None:
@@ -179,8 +215,8 @@ class DeliveryLife(RuleBasedStateMachine):
             assert self._held_by_lms() == self.newest
         assert DeliveryTry.objects.filter(delivery=delivery, code="sent").exists() == (delivery.sent_version > 0)
         assert all(earlier < later for earlier, later in pairwise(self.stamps))
-        taken = self._values_taken()
-        assert taken == sorted(taken), "an older value overwrote a newer one"
+        for taken in self._values_taken():
+            assert taken == sorted(taken), "an older value overwrote a newer one"
         delivery.delete()
         super().teardown()
 
@@ -208,17 +244,22 @@ class DeliveryLife(RuleBasedStateMachine):
         if stamp is not None and (not self.stamps or stamp != self.stamps[-1]):
             self.stamps.append(stamp)
 
-    def _values_taken(self) -> list[Decimal]:
-        """All values that the LMS stored, in the order in which it did."""
+    def _values_taken(self) -> list[list[Decimal]]:
+        """All values that each column of the LMS stored, in the order in which it did."""
         if self.version == "1.3":
-            history = self.lms.history[f"user-{self.person.pk}@1"]
-            return [Decimal(one["scoreGiven"]) for one in history if one["taken"] and "scoreGiven" in one]
+            mine = [history for key, history in self.lms.history.items() if key.startswith(f"user-{self.person.pk}@")]
+            return [
+                [Decimal(one["scoreGiven"]) for one in history if one["taken"] and "scoreGiven" in one]
+                for history in mine
+            ]
         history = self.lms.history[f"sourced-{self.person.pk}-{self.placed.link.pk}"]
-        return [Decimal(one) for one in history if one is not None]
+        return [[Decimal(one) for one in history if one is not None]]
 
     def _held_by_lms(self) -> Decimal | None:
         if self.version == "1.3":
-            held = self.lms.grades[f"user-{self.person.pk}@1"][0]
+            url = ResourceLink.objects.values_list("lineitem_url", flat=True).get(pk=self.placed.link.pk)
+            number = url.removeprefix(f"{self.lms.url}/lineitems/").partition("/")[0]
+            held = self.lms.grades[f"user-{self.person.pk}@{number}"][0]
             return None if held is None else Decimal(held)
         held = self.lms.grades[f"sourced-{self.person.pk}-{self.placed.link.pk}"]
         return None if held is None else Decimal(held) * 100

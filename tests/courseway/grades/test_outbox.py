@@ -6,12 +6,14 @@ from decimal import Decimal
 
 import pytest
 from django.db import connection, transaction
+from django.db.models import F
 from django.test.utils import CaptureQueriesContext
 
 from courseway.courses.models import Role
 from courseway.grades.models import Delivery
 from courseway.grades.outbox import Grade, Wish, decide_wish, owe, owe_many, owe_missing, resend
 from courseway.grades.states import delivery_states, worst_state
+from courseway.lms.models import ResourceLink
 from courseway.orgs.models import Person
 from tests.cast import Cast
 from tests.courseway.grades.links import NOW, place_v11, place_v13
@@ -84,6 +86,29 @@ def test_a_comment_alone_is_not_sent_where_it_cannot_be_carried() -> None:
     """LTI 1.1 carries no comment: a new one is no reason to send the same number again."""
     grade = replace(FINAL, comment="Well done")
     assert decide_wish("grade_release", grade, _held(), carries_comment=False) is Wish.UNCHANGED
+
+
+def test_a_change_that_was_taken_back_before_it_left_sends_nothing(cast: Cast) -> None:
+    """8 is in the LMS, 9 is owed, then 8 again before anything left: nothing is sent. Once 9 was tried, 8 is."""
+    place_v13(cast.operators).let_in(cast.sam)
+    owe(cast.sam, cast.operators, FINAL, now=NOW)
+    held = {"state": Delivery.State.SENT, "next_try_at": None, "tried_version": 1, "sent_version": 1}
+    held |= {"sent_score": FINAL.score, "sent_maximum": FINAL.maximum, "sent_comment": FINAL.comment}
+    Delivery.objects.update(**held)
+    other = replace(FINAL, score=Decimal(9))
+    owe(cast.sam, cast.operators, other, now=NOW)
+    assert owe(cast.sam, cast.operators, FINAL, now=NOW) == []
+    delivery = Delivery.objects.get()
+    assert (delivery.state, delivery.next_try_at, delivery.wanted_score) == (Delivery.State.UNCHANGED, None, 8)
+    assert delivery.sent_version == delivery.wanted_version
+    owe(cast.sam, cast.operators, other, now=NOW)
+    Delivery.objects.update(tried_version=F("wanted_version"))
+    assert len(owe(cast.sam, cast.operators, FINAL, now=NOW)) == 1
+    # An LMS that wants every occasion gets this one too.
+    owe(cast.sam, cast.operators, other, now=NOW)
+    Delivery.objects.update(**held)
+    ResourceLink.objects.update(send_grade="always")
+    assert len(owe(cast.sam, cast.operators, FINAL, now=NOW)) == 1
 
 
 def test_a_grade_is_owed_to_every_link_that_the_person_came_through(cast: Cast) -> None:
