@@ -257,3 +257,29 @@ class UnsupportedOperationError(ServiceError):
 
     code = "unsupported_operation"
     hint = "The LMS does not take grades for this link."
+
+
+class PlatformConfigurationError(LtiError):
+    """The platform's OpenID configuration cannot be used for a registration; `detail` says why."""
+
+    code = "platform_configuration"
+    status = 502
+    hint = "The configuration that the LMS offers cannot be used. Register by hand instead, or ask its administrator."
+
+
+class ForeignIssuerError(PlatformConfigurationError):
+    """The configuration speaks for an issuer of another host than the one it was read from."""
+
+    code = "foreign_issuer"
+    hint = (
+        "The configuration names another LMS than the one it came from, so nothing was registered. "
+        "Begin the registration from the LMS itself."
+    )
+
+
+class RegistrationRefusedError(LtiError):
+    """The platform did not register the tool; `detail` has its own words."""
+
+    code = "registration_refused"
+    status = 502
+    hint = "The LMS did not accept the registration. Begin it again there: what it sent may have expired."

@@ -58,6 +58,8 @@ SCOPE_LINEITEM_READONLY: Final = _AGS_SCOPE + "lineitem.readonly"
 SCOPE_RESULT_READONLY: Final = _AGS_SCOPE + "result.readonly"
 SCOPE_SCORE: Final = _AGS_SCOPE + "score"
 SCOPE_MEMBERSHIP_READONLY: Final = "https://purl.imsglobal.org/spec/lti-nrps/scope/contextmembership.readonly"
+SCOPE_NOTICE_HANDLERS: Final = "https://purl.imsglobal.org/spec/lti/scope/noticehandlers"
+"""Platform Notification Service 1.0: saying where notices go."""
 
 # Media types of the services.
 MEDIA_LINEITEM: Final = "application/vnd.ims.lis.v2.lineitem+json"
@@ -75,6 +77,12 @@ COURSE_VARIABLES: Final = MappingProxyType(
     }
 )
 """Custom parameters by which a course, and a copy of one, is recognised; `ltikit.history` reads the histories."""
+
+# Dynamic Registration 1.0 §3.4 and §3.5: members of the platform's configuration and of the tool's.
+PLATFORM_CONFIGURATION: Final = "https://purl.imsglobal.org/spec/lti-platform-configuration"
+TOOL_CONFIGURATION: Final = "https://purl.imsglobal.org/spec/lti-tool-configuration"
+REGISTRATION_CLOSE: Final = "org.imsglobal.lti.close"
+"""The subject of the message by which a tool says that its part of the registration is over."""
 
 # OAuth 2.0 client credentials with a signed assertion (Security Framework 1.0 §4.1.1).
 CLIENT_ASSERTION_TYPE: Final = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"

@@ -80,13 +80,14 @@ def test_json_names_our_addresses() -> None:
 
 
 def test_json_asks_for_what_the_tool_uses() -> None:
-    """Columns, results, scores and the roster are asked for, and no sign-in scope, which Canvas refuses (quirk C26)."""
+    """Columns, results, scores, roster and notices are asked for, and no sign-in scope, which Canvas refuses (quirk C26)."""
     scopes = build_json()["scopes"]
     assert [scope.rpartition("/")[2] for scope in scopes] == [
         "lineitem",
         "result.readonly",
         "score",
         "contextmembership.readonly",
+        "noticehandlers",
     ]
     assert all(scope.startswith("https://purl.imsglobal.org/spec/lti-") for scope in scopes)
 

@@ -42,6 +42,7 @@ from ltikit.v13.ags import (
 from ltikit.v13.keys import parse_keyset
 from ltikit.v13.launch import Registration, verify_launch
 from ltikit.v13.login import build_authentication_url, parse_login
+from ltikit.v13.registration import parse_platform_configuration, parse_registration_response
 from ltikit.v13.token import parse_token_response
 from tests.ltikit.v13.platform import CLAIM, keyset, sign
 
@@ -262,3 +263,17 @@ def test_moodle_results() -> None:
     (one,) = exchanges("results of one")
     lineitem = one["url"].replace("/results", "").replace("&user_id=4", "")
     assert results_request(lineitem, token="t", user_id="4").url == one["url"]
+
+
+def test_moodles_registration_is_read() -> None:
+    """What a Moodle 4.5 said of itself and answered to a registration is read, with client and deployment."""
+    recorded = read(MOODLE / "lti13-dynamic-registration.json")
+    body = json.dumps(recorded["openid_configuration"]).encode()
+    url = recorded["query"]["openid_configuration"]
+    found = parse_platform_configuration(Response(200, {}, body), configuration_url=url)
+    assert (found.family, found.issuer) == ("moodle", recorded["openid_configuration"]["issuer"])
+    assert found.messages[vocabulary.DEEP_LINKING_REQUEST] == ("ContentArea",)
+    answer = Response(recorded["status"], {}, json.dumps(recorded["answer"]).encode())
+    registered = parse_registration_response(answer, requested=())
+    assert (registered.client_id, registered.deployment_id) == (recorded["answer"]["client_id"], "3")
+    assert vocabulary.SCOPE_SCORE in registered.scopes

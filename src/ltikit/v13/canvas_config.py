@@ -18,8 +18,9 @@ SCOPES: Final = (
     vocabulary.SCOPE_RESULT_READONLY,
     vocabulary.SCOPE_SCORE,
     vocabulary.SCOPE_MEMBERSHIP_READONLY,
+    vocabulary.SCOPE_NOTICE_HANDLERS,
 )
-"""What the tool uses: columns, results, scores, the roster."""
+"""What the tool uses: columns, results, scores, the roster, notices of course copies."""
 
 
 def build_canvas_config(
