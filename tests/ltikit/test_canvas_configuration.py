@@ -80,7 +80,7 @@ def test_json_names_our_addresses() -> None:
 
 
 def test_json_asks_for_what_the_tool_uses() -> None:
-    """Columns, results, scores, roster and notices are asked for, and no sign-in scope, which Canvas refuses (quirk C26)."""
+    """Columns, results, scores, roster, notices are asked for; no sign-in scope, which Canvas refuses (quirk C26)."""
     scopes = build_json()["scopes"]
     assert [scope.rpartition("/")[2] for scope in scopes] == [
         "lineitem",
