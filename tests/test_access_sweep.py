@@ -25,6 +25,7 @@ from courseway.grades.models import Delivery
 from courseway.learning.models import Submission
 from courseway.learning.scoring import set_grade
 from courseway.lms.models import CourseContext, Deployment, Launch, LmsIdentity
+from courseway.lms.registration_links import make_registration_link
 from courseway.orgs.invitations import invite
 from courseway.orgs.models import Invitation, Member, Person
 from tests.cast import Cast
@@ -75,7 +76,9 @@ def make_scene(cast: Cast, client: Client) -> Scene:
         set_grade(assignment=cast.operators, person=person, percent=Decimal(80), complete=True, release=True, now=now)
     assert Delivery.objects.filter(person=sally).exists()
     invite(cast.acme, "guest@acme.example", Member.Role.TEACHER, invited_by=cast.olive, now=now)
+    link, _ = make_registration_link(cast.acme, made_by=cast.olive, now=now)
     numbers = {
+        link.pk,
         *(member.pk for member in Member.objects.filter(organization=cast.acme)),
         *Delivery.objects.values_list("pk", flat=True),
         *Deployment.objects.values_list("pk", flat=True),

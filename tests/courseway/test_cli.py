@@ -379,6 +379,19 @@ def test_somebody_locked_out_gets_a_link_that_works_once(run: Run, cast: Cast, c
 
 
 @pytest.mark.django_db
+def test_a_registration_link_is_made_for_an_organization(run: Run, cast: Cast, client: Client) -> None:
+    """The link works at once, until the time that is told; an unknown organization is refused in one line."""
+    document = run("registration-link", "create", "--org", "acme", "--json").document
+    assert set(document) == {"url", "expires_at"}
+    assert datetime.fromisoformat(document["expires_at"]) > datetime.now().astimezone()
+    path = document["url"].removeprefix("https://tool.example")
+    assert path.startswith("/lti/register/")
+    assert client.get(path, {"openid_configuration": "https://lms.example/c"}, secure=True).status_code == 302
+    refused = run("registration-link", "create", "--org", "nowhere", "--json")
+    assert (refused.status, refused.out) == (1, "")
+
+
+@pytest.mark.django_db
 def test_drain_says_what_it_did(run: Run, cast: Cast) -> None:
     """With nothing owed, draining ends at once and says so in numbers."""
     assert run("drain", "--until-empty", "--timeout", "5", "--json").document == {"sent": 0, "failed": 0, "waiting": 0}
@@ -399,6 +412,7 @@ def test_every_command_answers_people_too(run: Run, cast: Cast, course_file: Pat
         ("drain",),
         ("launches", "--org", "acme"),
         ("account", "reset", "tom@acme.example"),
+        ("registration-link", "create", "--org", "acme"),
         ("migrate",),
     ):
         ended = run(*words)

@@ -89,7 +89,7 @@ def test_json_asks_for_what_the_tool_uses() -> None:
         "contextmembership.readonly",
         "noticehandlers",
     ]
-    assert all(scope.startswith("https://purl.imsglobal.org/spec/lti-") for scope in scopes)
+    assert all(scope.startswith("https://purl.imsglobal.org/spec/lti") for scope in scopes)
 
 
 def test_json_has_the_four_placements() -> None:

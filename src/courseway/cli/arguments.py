@@ -11,6 +11,7 @@ GROUPS = {
     "org": "organizations",
     "key": "LTI 1.1 keys",
     "platform": "LTI 1.3 platforms",
+    "registration-link": "links by which an LMS registers Courseway",
     "account": "accounts",
     "course": "courses",
     "grade": "grades",
@@ -108,6 +109,9 @@ def _add_organization_commands(tree: _CommandTree) -> None:
         "--audience", default="", metavar="A", help="of token requests, where it is not the token URL"
     )
     platform.add_argument("--deployment", action="append", default=[], metavar="ID", help="may be given several times")
+
+    link = tree.add("registration-link create", "make a link by which an LMS registers Courseway", has_document=True)
+    _add_organization(link)
 
     reset = tree.add("account reset", "make a sign-in link for somebody who is locked out", has_document=True)
     reset.add_argument("email", metavar="EMAIL")

@@ -14,6 +14,8 @@ def run_command(wish: Namespace) -> Answer | int:
             return _run_process_command(wish)
         case ["org" | "key" | "platform" | "account" | "launches", *_]:
             return _run_organization_command(wish)
+        case ["registration-link", _]:
+            return _run_lti_command(wish)
         case ["course", _]:
             return _run_course_command(wish)
         case ["grade" | "deliveries" | "drain", *_]:
@@ -49,6 +51,12 @@ def _run_organization_command(wish: Namespace) -> Answer:
             return organizations.reset_account(wish)
         case _:
             return organizations.list_launches(wish)
+
+
+def _run_lti_command(wish: Namespace) -> Answer:
+    from courseway.cli import lti
+
+    return lti.create_registration_link(wish)
 
 
 def _run_course_command(wish: Namespace) -> Answer:

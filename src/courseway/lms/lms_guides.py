@@ -73,6 +73,11 @@ CANVAS: Final = Guide(
     about=_("LTI 1.3. Grades, deep linking and rosters; recommended unless your Canvas is set up for LTI 1.1 already."),
     notes=(
         _(
+            "Quicker: **Make a registration link** on the page LTI integrations and give it to Canvas under **Admin → "
+            "Apps → Manage → Install a New App**, *LTI 1.3*, *Dynamic Registration*. It stands for steps 1 to 4; "
+            "switch the new key on in Canvas."
+        ),
+        _(
             "Choose assignments by **Find**. An integration URL pasted into the field beside it makes a link that "
             "Canvas cannot tell from others."
         ),
@@ -132,6 +137,10 @@ MOODLE: Final = Guide(
     ),
     about=_("LTI 1.3, from Moodle 4 on. Also for a course tool, without an administrator, in *LTI External tools*."),
     notes=(
+        _(
+            "Quicker: **Make a registration link** on the page LTI integrations, paste it as **Tool URL** under "
+            "**Manage tools**, choose **Add LTI Advantage** and **Activate** the tool. That stands for steps 1 to 4."
+        ),
         _(
             "Moodle imports Common Cartridge 1.0 and 1.1 only, and forgets custom parameters of the links: on the "
             "tab LTI/LMS choose version 1.1, whose links carry everything in their address."
@@ -196,7 +205,14 @@ BLACKBOARD: Final = Guide(
     about=_(
         "LTI 1.3. If the tool was there with LTI 1.1 before, Blackboard asks whether to take its links over: say yes."
     ),
-    notes=(_("A link without points has no column, so no grade can go there: choose assignments, not plain links."),),
+    notes=(
+        _(
+            "Quicker: **Make a registration link** on the page LTI integrations and give it to **LTI Dynamic "
+            "Registration** in the developer portal. That stands for step 1 and most of step 4: enter the deployment "
+            "ID at the registration that it made."
+        ),
+        _("A link without points has no column, so no grade can go there: choose assignments, not plain links."),
+    ),
     known={
         "issuer": "https://blackboard.com",
         "authentication_url": "https://developer.blackboard.com/api/v1/gateway/oidcauth",
@@ -256,6 +272,12 @@ BRIGHTSPACE: Final = Guide(
         _OPEN_ONCE,
     ),
     about=_("LTI 1.3, which gives each assignment a grade item of its own."),
+    notes=(
+        _(
+            "Quicker: **Make a registration link** on the page LTI integrations and give it to **Register Tool**, "
+            "*Dynamic*; choose the three extensions there. That stands for steps 1 and 2."
+        ),
+    ),
     known={"audience": "https://api.brightspace.com/auth/token"},
 )
 

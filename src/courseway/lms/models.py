@@ -86,6 +86,22 @@ class Registration(models.Model):
         return f"{self.issuer} · {self.client_id}"
 
 
+class RegistrationLink(models.Model):
+    """A one-time link by which an LMS registers us for an organization (`registration_links`). Its hash is kept."""
+
+    organization = models.ForeignKey(Organization, on_delete=models.CASCADE, related_name="registration_links")
+    token_hash = models.CharField(max_length=64, unique=True)
+    made_by = models.ForeignKey(Account, on_delete=models.SET_NULL, null=True, related_name="+")
+    created_at = models.DateTimeField(default=timezone.now)
+    expires_at = models.DateTimeField()
+    held_until = models.DateTimeField(null=True, blank=True)  # a registration is under way
+    used_at = models.DateTimeField(null=True, blank=True)
+    platform = models.ForeignKey(Platform, on_delete=models.SET_NULL, null=True, related_name="+")  # what it made
+
+    def __str__(self) -> str:
+        return f"{self.organization} until {self.expires_at}"
+
+
 class ToolKey(models.Model):
     """A key pair of ours. All published ones stand in our keyset; the newest signs."""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.http import Http404, HttpRequest
 from django.utils.translation import gettext as _
 
-from courseway.lms.models import ConsumerKey, Deployment, Launch, Platform, Registration
+from courseway.lms.models import ConsumerKey, Deployment, Launch, Platform, Registration, RegistrationLink
 from courseway.orgs.access import get_organization_to_own
 from courseway.orgs.models import Organization
 
@@ -42,6 +42,14 @@ def get_deployment_to_own(registration: Registration, pk: int) -> Deployment:
     if deployment is None:
         raise Http404(_("This registration has no such deployment."))
     return deployment
+
+
+def get_registration_link_to_own(request: HttpRequest, slug: str, pk: int) -> RegistrationLink:
+    organization = get_organization_to_own(request, slug)
+    link = RegistrationLink.objects.filter(organization=organization, pk=pk).first()
+    if link is None:
+        raise Http404(_("This organization has no such link."))
+    return link
 
 
 def get_launch_to_inspect(organization: Organization, reference: str) -> Launch:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.urls import path
 
 from courseway.lms import (
+    dynamic_registration_views,
     launch_log_views,
     lti_id_views,
     org_connection_views,
@@ -33,6 +34,12 @@ urlpatterns = [
         "<slug:slug>/lti/registrations/<str:platform>/deployments/<int:pk>/approve",
         registration_views.approve,
         name="approve_deployment",
+    ),
+    path("<slug:slug>/lti/registration-links", dynamic_registration_views.make_link, name="make_registration_link"),
+    path(
+        "<slug:slug>/lti/registration-links/<int:pk>/withdraw",
+        dynamic_registration_views.withdraw,
+        name="withdraw_registration_link",
     ),
     path("<slug:slug>/connections", org_connection_views.show_connections, name="connections"),
     path("<slug:slug>/connections/accept", org_connection_views.accept_shown, name="accept_connections"),

@@ -19,6 +19,7 @@ from courseway.lms.lms_guides import LMS_GUIDES, find_guide
 from courseway.lms.models import Launch, Platform
 from courseway.lms.org_access import get_consumer_key_to_own, get_platform_to_own
 from courseway.lms.org_forms import KeyForm, NameForm
+from courseway.lms.registration_links import list_open_links
 from courseway.orgs.access import get_organization_to_own, sign_in_required
 from courseway.orgs.models import Organization
 
@@ -151,6 +152,7 @@ def _integrations(
         "revoked_keys": [key for key in keys if key.revoked_at],
         "registrations": [platform for platform in registrations if not platform.revoked_at],
         "revoked_registrations": [platform for platform in registrations if platform.revoked_at],
+        "registration_links": list_open_links(organization, now=timezone.now()),
         "is_empty": not keys and not registrations,
         "form": form,
         "shown": shown,

@@ -41,6 +41,8 @@ _REVIEW_SALT = _SALT + ".review"
 _AT = "/at/"
 # Below the session's path: what a selection's ticket opens.
 _CHOOSE = "/choose/"
+# The one page below /lti/ for people who signed in here: the LMS opens it, an owner confirms it.
+_REGISTER = "/lti/register/"
 
 
 @dataclass(frozen=True, slots=True)
@@ -257,7 +259,7 @@ class VisitorMiddleware:
                 from courseway.lms.views import refuse  # the page lives with the launch views
 
                 return refuse(request, SessionEndedError())
-        elif request.path_info.startswith("/lti/"):
+        elif request.path_info.startswith("/lti/") and not request.path_info.startswith(_REGISTER):
             visitor = Visitor()
         else:
             visitor = Visitor(account=request.user if isinstance(request.user, Account) else None)

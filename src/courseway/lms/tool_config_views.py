@@ -23,12 +23,12 @@ def show_tool_xml(request: HttpRequest) -> HttpResponse:
     """LMSs fetch it without signing in. It is the same for every key, so it tells nobody whether a key exists."""
     document = tool_xml.build_tool_xml(
         title=TITLE,
-        description=_describe(),
+        description=describe_tool(),
         launch_url=addresses.launch_url(),
         tool_id=TOOL_ID,
         vendor_name=TITLE,
         vendor_code=TOOL_ID,
-        placements=_list_placements(),
+        placements=list_tool_placements(),
         custom=vocabulary.COURSE_VARIABLES,
     )
     return _publish(document, tool_xml.MEDIA_TYPE)
@@ -39,17 +39,17 @@ def show_canvas_json(request: HttpRequest) -> HttpResponse:
     """The same for every organization, and for everybody: it holds our addresses and nothing secret."""
     document = canvas_config.build_canvas_config(
         title=TITLE,
-        description=_describe(),
+        description=describe_tool(),
         login_url=addresses.login_url(),
         launch_url=addresses.launch_url(),
         keyset_url=addresses.keyset_url(),
         tool_id=TOOL_ID,
-        placements=_list_placements(),
+        placements=list_tool_placements(),
     )
     return _publish(document, canvas_config.MEDIA_TYPE)
 
 
-def _list_placements() -> tuple[Placement, ...]:
+def list_tool_placements() -> tuple[Placement, ...]:
     return list_placements(
         selection_url=addresses.deep_linking_url(),
         editor_url=addresses.editor_button_url(),
@@ -58,7 +58,7 @@ def _list_placements() -> tuple[Placement, ...]:
     )
 
 
-def _describe() -> str:
+def describe_tool() -> str:
     return _("Courses and assignments whose grades come back to the LMS.")
 
 

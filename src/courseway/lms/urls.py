@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.urls import path
 
 from courseway.lms import views
+from courseway.lms.dynamic_registration_views import open_registration
 from courseway.lms.tool_config_views import show_canvas_json, show_tool_xml
 
 app_name = "lti"
@@ -15,6 +16,7 @@ urlpatterns = [
     path("keys", views.keys, name="keys"),
     path("config.xml", show_tool_xml, name="config_xml"),
     path("canvas.json", show_canvas_json, name="canvas_json"),
+    path("register/<str:token>", open_registration, name="register"),
     path("a/<str:assignment>", views.launch, name="assignment"),
     path("c/<str:content>", views.launch, name="content"),
     path("e/<str:course>", views.launch, name="enroll"),
