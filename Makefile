@@ -56,8 +56,12 @@ lock: setup ## Write requirements/*.txt anew from pyproject.toml, with hashes an
 	lock $(ARGS) --group dev --output-file requirements/dev.txt
 
 lock-peers: setup ## Write the requirements of the peers anew, each for its own environment
-	@$(VENV)/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
-	  --no-emit-find-links --no-header tests/peers/requirements-edx.in $(ARGS) --output-file tests/peers/requirements-edx.txt
+	@set -e
+	for name in edx pylti1p3 lti; do
+	  $(VENV)/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+	    --no-emit-find-links --no-header tests/peers/requirements-$$name.in $(ARGS) --output-file tests/peers/requirements-$$name.txt
+	done
+	cd tests/peers/ltijs && npm install --package-lock-only --no-audit --no-fund
 
 clean: ## Remove .venv, .venv-peers, caches and the demo's data
 	@rm -rf $(VENV) .venv-peers .mypy_cache .ruff_cache .import_linter_cache .hypothesis data/demo

@@ -112,3 +112,14 @@ class Browser:
             self.last_form = form
             answer = self._post(form.url, form.fields, source=page.url)
         raise AssertionError(f"it leads from one page to the next without end, at last {answer.url}")
+
+
+def hand_in(browser: Browser, page: Page, answers: Mapping[str, str]) -> Page:
+    """Answer the questions of an assignment's page and hand in."""
+    assert page.status == 200
+    form = page.find_form("submit")
+    assert form is not None, page.words
+    done = browser.send(form, answers)
+    assert done.status == 200
+    assert done.find_form("submit") is None, done.words
+    return done

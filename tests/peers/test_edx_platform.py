@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from tests.peers.browser import Browser, Page
+from tests.peers.browser import Browser, Page, hand_in
 from tests.peers.conftest import Sightings
 from tests.peers.environment import EnvironmentNotMadeError, make_environment
 from tests.peers.installation import Installation, find_port, stop, wait_until_answering
@@ -110,17 +110,6 @@ class World:
         """The newest row of the launch log."""
         (row,) = self.courseway.run("launches", "--org", "polytechnic", "--limit", "1")
         return dict(row)
-
-
-def hand_in(browser: Browser, page: Page, answers: dict[str, str]) -> Page:
-    """Answer the questions of an assignment's page and hand in."""
-    assert page.status == 200
-    form = page.find_form("submit")
-    assert form is not None, page.words
-    done = browser.send(form, answers)
-    assert done.status == 200
-    assert done.find_form("submit") is None, done.words
-    return done
 
 
 def wait_until(is_so: Callable[[], bool], explain: Callable[[], str]) -> None:
