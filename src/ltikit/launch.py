@@ -90,12 +90,31 @@ class Ags:
     lineitem_url: str = ""
 
 
+class RosterKind(enum.StrEnum):
+    """Which service lists the members: NRPS 2.0, LIS Membership Service 1.0, or the older XML one (both 1.1 only)."""
+
+    NRPS = "nrps"
+    LIS = "lis"
+    POX = "pox"
+
+
 @dataclass(frozen=True, slots=True)
 class Roster:
-    """Where the membership of the context can be read (NRPS 2.0 §3.6.1.1)."""
+    """Where the membership of the context can be read (NRPS 2.0 §3.6.1.1). `id` is what POX asks for by."""
 
     url: str
     versions: tuple[str, ...] = ()
+    kind: RosterKind = RosterKind.NRPS
+    id: str = field(default="", repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Groups:
+    """Where the groups of the context can be read (Course Groups 1.0 §3.1)."""
+
+    url: str
+    sets_url: str = ""
+    scopes: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,6 +160,7 @@ class Launch:
     outcomes: Outcomes | None = None
     ags: Ags | None = None
     roster: Roster | None = None
+    groups: Groups | None = None
     platform: PlatformInfo = PlatformInfo()
     mentor_for: tuple[str, ...] = ()
     return_url: str = ""

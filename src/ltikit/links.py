@@ -26,10 +26,21 @@ def next_url(headers: Mapping[str, str], *, base_url: str) -> str | None:
     refused, and so is one that leads back to `base_url`: a list cut short would look like people who left.
     Raises `ServiceRejectedError`.
     """
+    target = linked_url(headers, "next", base_url=base_url)
+    if target == base_url:
+        raise ServiceRejectedError("the next page is the same page again")
+    return target
+
+
+def linked_url(headers: Mapping[str, str], relation: str, *, base_url: str) -> str | None:
+    """The absolute address that the `Link` header names for a relation, None if it names none.
+
+    Raises `ServiceRejectedError` for an address on another host than `base_url`.
+    """
     for target, relations in _parse_links(headers.get("link", "")[:MAX_HEADER]):
-        if "next" in relations:
+        if relation in relations:
             # Moodle 4.5 escapes the address for HTML: `?type_id=2&amp;from=1`.
-            return _check_next(target.replace("&amp;", "&"), base_url)
+            return check_same_host(target.replace("&amp;", "&"), base_url)
     return None
 
 
@@ -55,7 +66,11 @@ def _read_words(value: str) -> Iterator[str]:
         yield re.sub(r"^[^a-z0-9]+|[^a-z0-9]+$", "", word.lower())
 
 
-def _check_next(target: str, base_url: str) -> str:
+def check_same_host(target: str, base_url: str) -> str:
+    """The absolute address of `target`, which stands in the answer of `base_url`; the credentials go along with it.
+
+    Raises `ServiceRejectedError` for another host, scheme or port.
+    """
     base = urlsplit(base_url)
     try:
         absolute = urljoin(base_url, target)
@@ -69,8 +84,6 @@ def _check_next(target: str, base_url: str) -> str:
         is_same = False
     if not is_same or not absolute.isprintable() or " " in absolute:
         raise ServiceRejectedError("the next page is on another host than the list")
-    if absolute == base_url:
-        raise ServiceRejectedError("the next page is the same page again")
     return absolute
 
 

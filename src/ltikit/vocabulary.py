@@ -36,6 +36,8 @@ AGS_ENDPOINT: Final = "https://purl.imsglobal.org/spec/lti-ags/claim/endpoint"
 """Assignment and Grade Services 2.0 §3.1."""
 NRPS_SERVICE: Final = "https://purl.imsglobal.org/spec/lti-nrps/claim/namesroleservice"
 """Names and Role Provisioning Services 2.0 §3.6.1.1."""
+GROUPS_SERVICE: Final = "https://purl.imsglobal.org/spec/lti-gs/claim/groupsservice"
+"""Course Groups Service 1.0 §3.1."""
 
 # Deep Linking 2.0 §4.4: claims of the request and of the answer.
 _DEEP_LINKING = "https://purl.imsglobal.org/spec/lti-dl/claim/"
@@ -60,12 +62,17 @@ SCOPE_SCORE: Final = _AGS_SCOPE + "score"
 SCOPE_MEMBERSHIP_READONLY: Final = "https://purl.imsglobal.org/spec/lti-nrps/scope/contextmembership.readonly"
 SCOPE_NOTICE_HANDLERS: Final = "https://purl.imsglobal.org/spec/lti/scope/noticehandlers"
 """Platform Notification Service 1.0: saying where notices go."""
+SCOPE_GROUPS_READONLY: Final = "https://purl.imsglobal.org/spec/lti-gs/scope/contextgroup.readonly"
 
 # Media types of the services.
 MEDIA_LINEITEM: Final = "application/vnd.ims.lis.v2.lineitem+json"
 MEDIA_LINEITEMS: Final = "application/vnd.ims.lis.v2.lineitemcontainer+json"
 MEDIA_SCORE: Final = "application/vnd.ims.lis.v1.score+json"
 MEDIA_RESULTS: Final = "application/vnd.ims.lis.v2.resultcontainer+json"
+MEDIA_MEMBERSHIPS: Final = "application/vnd.ims.lti-nrps.v2.membershipcontainer+json"
+MEDIA_MEMBERSHIPS_11: Final = "application/vnd.ims.lis.v2.membershipcontainer+json"
+MEDIA_GROUPS: Final = "application/vnd.ims.lti-gs.v1.contextgroupcontainer+json"
+MEDIA_GROUP_SETS: Final = "application/vnd.ims.lti-gs.v1.contextgroupsetcontainer+json"
 
 # Substitution variables (LTI core 1.3 C), which platforms put values in place of.
 COURSE_VARIABLES: Final = MappingProxyType(

@@ -20,9 +20,9 @@ from courseway.grades.exchange import DeliveryError, PostponedError, Release, St
 from courseway.grades.models import LineItemSearch
 from courseway.lms.models import ResourceLink
 from ltikit import vocabulary
+from ltikit.answers import MAX_ANSWER
 from ltikit.errors import ServiceNotFoundError, ServiceRejectedError
 from ltikit.v13.ags import (
-    MAX_ANSWER,
     LineItem,
     choose_lineitem,
     create_lineitem_request,

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from types import MappingProxyType
 from typing import Any
-from urllib.parse import unquote, unquote_plus
+from urllib.parse import unquote, unquote_plus, urlsplit
 
 from ltikit.errors import (
     ExpiredError,
@@ -20,7 +20,7 @@ from ltikit.errors import (
     UnsupportedMessageError,
     UnsupportedVersionError,
 )
-from ltikit.launch import Context, Launch, Message, Outcomes, Person, PlatformInfo, ResourceLink, Roster
+from ltikit.launch import Context, Launch, Message, Outcomes, Person, PlatformInfo, ResourceLink, Roster, RosterKind
 from ltikit.parameters import (
     is_custom,
     is_unexpanded,
@@ -48,6 +48,9 @@ _MESSAGES = MappingProxyType(
     {"basic-lti-launch-request": Message.RESOURCE_LINK, "ContentItemSelectionRequest": Message.DEEP_LINKING}
 )
 _ESCAPE = re.compile(r"%[0-9A-Fa-f]{2}")
+_SEPARATORS = re.compile(r"[^a-z0-9]")
+# Under these custom parameters Moodle, Canvas and tools' own settings name the LIS Membership Service.
+_LIS_MEMBERSHIPS = ("contextmembershipsurl", "toolproxybindingmembershipsurl", "membershipsurl")
 
 
 def looks_like_launch(form: Pairs) -> bool:
@@ -210,7 +213,7 @@ def _build_launch(
         custom=MappingProxyType(custom),
         custom_lists=MappingProxyType(custom_lists),
         outcomes=_read_outcomes(fields),
-        roster=_read_roster(custom),
+        roster=_read_roster(fields, custom),
         platform=PlatformInfo(
             guid=fields.text("tool_consumer_instance_guid"),
             name=fields.text("tool_consumer_instance_name"),
@@ -276,10 +279,28 @@ def _read_outcomes(fields: _Fields) -> Outcomes | None:
     return Outcomes(url=service_url, sourcedid="" if is_unexpanded(sourcedid) else sourcedid)
 
 
-def _read_roster(custom: Mapping[str, str]) -> Roster | None:
-    """The roster of NRPS 2.0, which platforms offer to LTI 1.1 tools as a custom parameter."""
-    memberships_url = custom.get("context_memberships_v2_url", "")
-    return Roster(url=memberships_url, versions=("2.0",)) if is_web_url(memberships_url) else None
+def _read_roster(fields: _Fields, custom: Mapping[str, str]) -> Roster | None:
+    """The best of the services that list members: NRPS 2.0, then LIS Membership Service, then the older XML one.
+
+    Whoever edits a link can write custom parameters, so an address among them counts only on a host that the platform
+    itself named: nobody else may say who is in a course.
+    """
+    own = (fields.web_url(name) for name in ("lis_outcome_service_url", "launch_presentation_return_url"))
+    hosts = {urlsplit(address).netloc.lower() for address in own if address}
+    named = {
+        _SEPARATORS.sub("", name): value
+        for name, value in custom.items()
+        if is_web_url(value) and urlsplit(value).netloc.lower() in hosts
+    }
+    if url := named.get("contextmembershipsv2url"):
+        return Roster(url=url, versions=("2.0",))
+    for name in _LIS_MEMBERSHIPS:
+        if url := named.get(name):
+            return Roster(url=url, versions=("1.0",), kind=RosterKind.LIS)
+    url, membership_id = fields.web_url("ext_ims_lis_memberships_url"), fields.exact("ext_ims_lis_memberships_id")
+    if url and membership_id and not is_unexpanded(membership_id):
+        return Roster(url=url, kind=RosterKind.POX, id=membership_id)
+    return None
 
 
 def _decode_name(name: str) -> str:

@@ -28,13 +28,11 @@ from ltikit.http import Request, Response
 from ltikit.launch import Outcomes
 from ltikit.services import error_of_words, read_retry_after, refuse_status, shorten
 from ltikit.v11.oauth1 import authorization_header
+from ltikit.v11.xml_answers import parse_xml, unreadable
 
 NAMESPACE = "http://www.imsglobal.org/services/ltiv1p1/xsd/imsoms_v1p0"
 
 _NSMAP = cast("dict[str, str]", {None: NAMESPACE})  # lxml's stubs forget the default namespace
-
-MAX_ANSWER = 256 * 1024
-"""Bytes of an answer that are read."""
 
 _SCORE_STEP = Decimal("0.000001")  # six decimals: exact enough for a column of ten thousand points
 _NUMBER = re.compile(r"[+-]?[0-9]{1,20}(?:[.,][0-9]{0,20})?|[+-]?[.,][0-9]{1,20}")
@@ -167,10 +165,10 @@ def parse_outcome_response(response: Response, *, message_id: str = "", sourcedi
     no outcome, or has a document type.
     """
     try:
-        root = _parse_xml(response)
+        root = parse_xml(response)
         code_major = _text_of(root, "imsx_codeMajor").lower()
         if code_major not in ("success", "processing", "failure", "unsupported"):
-            raise _unreadable(response, f"imsx_codeMajor is {shorten(code_major)!r}")
+            raise unreadable(response, f"imsx_codeMajor is {shorten(code_major)!r}")
     except ServiceUnavailableError:
         if response.is_success:
             raise
@@ -260,29 +258,6 @@ def _element(parent: etree._Element | None, name: str, text: str | None = None) 
     return element
 
 
-def _parse_xml(response: Response) -> etree._Element:
-    if len(response.body) > MAX_ANSWER:
-        raise _unreadable(response, f"the answer has {len(response.body)} bytes, more than {MAX_ANSWER}")
-    # A parser of its own for each answer: lxml's parsers keep state and are not shared between threads.
-    parser = etree.XMLParser(
-        resolve_entities=False,
-        no_network=True,
-        load_dtd=False,
-        dtd_validation=False,
-        huge_tree=False,
-        remove_comments=True,
-        remove_pis=True,
-    )
-    body = response.body.removeprefix(b"\xef\xbb\xbf").strip()  # PHP platforms print line ends before the XML
-    try:
-        root = etree.fromstring(body, parser)
-    except (etree.XMLSyntaxError, ValueError) as error:
-        raise _unreadable(response, "the answer is not XML") from error
-    if root.getroottree().docinfo.internalDTD is not None:
-        raise _unreadable(response, "the answer has a document type")
-    return root
-
-
 def _text_of(root: etree._Element, *names: str) -> str:
     """The text of the first element with the last name, inside those with the names before it; "" if there is none."""
     steps = "".join(f"//*[local-name()='{name}']" for name in names)
@@ -310,10 +285,6 @@ def _refusal(kind: type[ServiceError], response: Response, description: str) -> 
         platform_status=response.status,
         retry_after=read_retry_after(response),
     )
-
-
-def _unreadable(response: Response, detail: str) -> ServiceUnavailableError:
-    return ServiceUnavailableError(f"HTTP {response.status}: {detail}", platform_status=response.status)
 
 
 def _parse_score(text: str) -> Decimal | None:

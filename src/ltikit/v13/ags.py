@@ -18,13 +18,12 @@ from typing import Any, Final
 from urllib.parse import quote, urlencode, urljoin, urlsplit, urlunsplit
 
 from ltikit import vocabulary
+from ltikit.answers import MAX_ANSWER, read_json
 from ltikit.errors import PersonNotGradableError, ServiceUnavailableError
 from ltikit.http import Request, Response
 from ltikit.links import next_url
 from ltikit.services import raise_for_status, read_words
 
-MAX_ANSWER: Final = 8 * 1024 * 1024
-"""Bytes of one page of line items or results."""
 MAX_EXPONENT: Final = 30
 """Powers of ten of a number: no gradebook has more, and an exponent of a million, written out, fills the memory."""
 
@@ -205,7 +204,7 @@ def delete_lineitem_request(lineitem_url: str, *, token: str) -> Request:
 def parse_lineitem(response: Response, *, url: str) -> LineItem:
     """The line item of an answer to a GET, POST or PUT. `url` is the address that was asked."""
     raise_for_status(response)
-    item = _read_lineitem(_read_json(response), url)
+    item = _read_lineitem(read_json(response), url)
     if item is None:
         raise ServiceUnavailableError("the answer is not a line item", platform_status=response.status)
     return item
@@ -350,21 +349,11 @@ def _number(value: object) -> Decimal | None:
     return number if number.is_finite() and abs(number.adjusted()) <= MAX_EXPONENT else None
 
 
-def _read_json(response: Response) -> Any:
-    """The body as JSON whatever its content type, numbers exact."""
-    if len(response.body) > MAX_ANSWER:
-        raise ServiceUnavailableError("the answer is too long", platform_status=response.status)
-    try:
-        return json.loads(response.body, parse_float=Decimal)
-    except (ValueError, RecursionError):
-        raise ServiceUnavailableError("the answer is not JSON", platform_status=response.status) from None
-
-
 def _read_list(response: Response) -> list[Any]:
     raise_for_status(response)
     if response.status == 204:
         return []
-    members = _read_json(response)
+    members = read_json(response)
     if not isinstance(members, list):
         raise ServiceUnavailableError("the answer is not a list", platform_status=response.status)
     return members

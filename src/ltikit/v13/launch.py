@@ -21,7 +21,7 @@ from ltikit.errors import (
     WrongIssuerError,
     WrongNonceError,
 )
-from ltikit.launch import Ags, Context, Launch, Message, Outcomes, Person, PlatformInfo, ResourceLink, Roster
+from ltikit.launch import Ags, Context, Groups, Launch, Message, Outcomes, Person, PlatformInfo, ResourceLink, Roster
 from ltikit.parameters import is_unexpanded, is_web_url, normalise_parameters, read_url_parameters, single, split_list
 from ltikit.roles import is_test_user, strongest_role
 from ltikit.v13.jwt import ACCEPTED_ALGORITHMS, check_audience, check_times, verify_token
@@ -114,6 +114,7 @@ def verify_launch(
             outcomes=_read_outcomes(claims),
             ags=_read_ags(claims),
             roster=_read_roster(claims),
+            groups=_read_groups(claims),
             platform=_read_platform(claims),
             mentor_for=_read_mentor_scope(claims),
             return_url=_url(presentation, "return_url"),
@@ -241,6 +242,15 @@ def _read_roster(claims: Mapping[str, Any]) -> Roster | None:
     service = _object(claims, vocabulary.NRPS_SERVICE)
     url = _url(service, "context_memberships_url")
     return Roster(url=url, versions=_texts(service.get("service_versions"))) if url else None
+
+
+def _read_groups(claims: Mapping[str, Any]) -> Groups | None:
+    service = _object(claims, vocabulary.GROUPS_SERVICE)
+    url = _url(service, "context_groups_url")
+    if not url:
+        return None
+    scopes = frozenset(filter(None, _texts(service.get("scope"))))
+    return Groups(url=url, sets_url=_url(service, "context_group_sets_url"), scopes=scopes)
 
 
 def _read_platform(claims: Mapping[str, Any]) -> PlatformInfo:

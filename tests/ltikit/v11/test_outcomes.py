@@ -11,7 +11,8 @@ from lxml import etree
 from ltikit.errors import ServiceError, ServiceUnavailableError
 from ltikit.http import Response
 from ltikit.launch import Outcomes
-from ltikit.v11.outcomes import MAX_ANSWER, format_score, parse_outcome_response, replace_result_request
+from ltikit.v11.outcomes import format_score, parse_outcome_response, replace_result_request
+from ltikit.v11.xml_answers import MAX_ANSWER
 from tests.ltikit.v11.signed_forms import KEY, NOW, SECRET
 
 # What XML 1.0 can carry and gives back unchanged: no control characters, surrogates or carriage returns.
