@@ -198,7 +198,7 @@ def _read_member(entry: object) -> Member | None:
         legacy_user_id=read_user_id(entry, "lti11_legacy_user_id"),
         group_ids=tuple(_list_groups(entry.get("group_enrollments"))),
         outcomes=next(filter(None, map(_read_outcomes, messages)), None),
-        custom=next((one for one in (message.get(vocabulary.CUSTOM) for message in messages) if _is_map(one)), {}),
+        custom=next(filter(None, map(_read_custom, messages)), {}),
     )
 
 
@@ -220,5 +220,6 @@ def _read_outcomes(message: Mapping[str, Any]) -> Outcomes | None:
     return Outcomes(url=url, sourcedid=sourcedid)
 
 
-def _is_map(value: object) -> bool:
-    return isinstance(value, dict) and bool(value)
+def _read_custom(message: Mapping[str, Any]) -> Mapping[str, Any]:
+    custom = message.get(vocabulary.CUSTOM)
+    return custom if isinstance(custom, dict) else {}

@@ -17,9 +17,9 @@ from courseway.grades.exchange import DeliveryError
 from courseway.lms.models import Platform, ResourceLink
 from courseway.lms.tool_keys import signing_key
 from ltikit import vocabulary
+from ltikit.answers import MAX_ANSWER
 from ltikit.services import raise_for_status
 from ltikit.v13.ags import (
-    MAX_ANSWER,
     ActivityProgress,
     GradingProgress,
     LineItem,
