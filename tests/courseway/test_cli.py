@@ -247,8 +247,10 @@ def test_a_file_that_is_no_course_is_refused(run: Run, cast: Cast, tmp_path: Pat
     broken.write_text("title: [")
     listing = tmp_path / "list.yaml"
     listing.write_text("- a\n- b\n")
-    for path in (tmp_path / "missing.yaml", broken, listing, tmp_path):
-        refuse(run("course", "import", str(path), "--org", "acme"))
+    strange = tmp_path / "strange.yaml"
+    strange.write_text("".join(f"key{n}: 1\n" for n in range(500)))
+    for path in (tmp_path / "missing.yaml", broken, listing, strange, tmp_path):
+        assert len(refuse(run("course", "import", str(path), "--org", "acme"))) < 2000
     assert Course.objects.count() == 2
 
 
@@ -261,8 +263,27 @@ def test_settings_change_together_or_not_at_all(run: Run, cast: Cast) -> None:
     assert document["settings"]["iframe_width"] == 900
     assert "iframe_height" in refuse(run("course", "set", course, "lti_enabled=off", "iframe_height=tall"))
     refuse(run("course", "set", course, "lti_enabled=off", "lti_enable=on"))
+    assert "twice" in refuse(run("course", "set", course, "lti_enabled=off", "lti_enabled=off"))
     cast.course.refresh_from_db()
     assert cast.course.lti_enabled is True
+
+
+@pytest.mark.django_db
+def test_a_course_is_copied(run: Run, cast: Cast) -> None:
+    """The copy is described as a course is, names its parent, and belongs to the teacher who is named."""
+    copy = ("course", "copy", cast.course.public_id)
+    made = run(*copy, "--title", "Spring", "--teacher", "new@acme.example", "--json").document
+    assert (made["title"], made["parent"]) == ("Spring", cast.course.public_id)
+    assert [(one["email"], one["role"]) for one in made["enrollments"]] == [("new@acme.example", "teacher")]
+    parent = run("course", "show", cast.course.public_id, "--json").document
+    assert parent["children"] == [made["id"]]
+    assert [one["constant_url"] for one in made["assignments"]] == [
+        one["constant_url"] for one in parent["assignments"]
+    ]
+    assert run(*copy).status == 0
+    refuse(run("course", "copy", "nowhere"))
+    refuse(run(*copy, "--teacher", "nobody"))
+    assert Course.objects.filter(parent=cast.course).count() == 2
 
 
 @pytest.mark.django_db

@@ -134,6 +134,11 @@ def _add_course_commands(tree: _CommandTree) -> None:
     show = tree.add("course show", "show a course: settings, assignments, people, LMS courses", has_document=True)
     show.add_argument("course", metavar="ID")
 
+    copy = tree.add("course copy", "copy a course, for a new term or as the new parent of copies", has_document=True)
+    copy.add_argument("course", metavar="ID")
+    copy.add_argument("--title", default="", help="of the copy; the same as the course's when absent")
+    copy.add_argument("--teacher", default="", metavar="EMAIL", help="who teaches it")
+
     export = tree.add("course export", "write a course to a file or folder", has_document=True)
     export.add_argument("course", metavar="ID")
     export.add_argument(

@@ -67,6 +67,8 @@ def _run_course_command(wish: Namespace) -> Answer:
             return courses.import_one(wish)
         case "course set":
             return courses.change_settings(wish)
+        case "course copy":
+            return courses.copy(wish)
         case "course show":
             return courses.show(wish)
         case _:

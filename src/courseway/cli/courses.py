@@ -11,11 +11,12 @@ from django.utils import timezone
 
 from courseway.cli.answers import Answer, RefusedError, draw_table, list_facts
 from courseway.cli.organizations import get_organization
+from courseway.courses.copying import copy_course_by_hand
 from courseway.courses.exporting import export_course_to_folder
 from courseway.courses.importing import import_course_from_path
 from courseway.courses.models import Course
 from courseway.courses.settings_change import CourseSettingsError, set_course_settings
-from courseway.courses.teachers import TeacherError
+from courseway.courses.teachers import TeacherError, find_or_make_teacher
 from courseway.courses.text_format import CourseFormatError
 from courseway.learning.owing import owe_newest
 from courseway.learning.scoring import release_completed
@@ -44,11 +45,13 @@ def import_one(wish: Namespace) -> Answer:
 
 
 def change_settings(wish: Namespace) -> Answer:
-    course, now = get_course(wish.course), timezone.now()
+    course, now, changes = get_course(wish.course), timezone.now(), dict(wish.settings)
+    if len(changes) < len(wish.settings):
+        raise RefusedError("One of the settings is given twice. Give each once.")
     try:
         # With what follows from them in one transaction: a switch without its grades would never catch up.
         with transaction.atomic():
-            changed = set_course_settings(course, dict(wish.settings))
+            changed = set_course_settings(course, changes)
             if "enroll_only" in changed and not course.enroll_only:
                 owe_newest(course, now=now)
             if "release_grades_automatically" in changed and course.release_grades_automatically:
@@ -56,6 +59,16 @@ def change_settings(wish: Namespace) -> Answer:
     except CourseSettingsError as error:
         raise RefusedError(str(error)) from None
     return _describe(course)
+
+
+def copy(wish: Namespace) -> Answer:
+    course, now = get_course(wish.course), timezone.now()
+    try:
+        with transaction.atomic():
+            teacher = find_or_make_teacher(course.organization, wish.teacher) if wish.teacher else None
+            return _describe(copy_course_by_hand(course, title=wish.title, teacher=teacher, now=now))
+    except TeacherError as error:
+        raise RefusedError(str(error)) from None
 
 
 def show(wish: Namespace) -> Answer:

@@ -5,13 +5,14 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Final
 
-from django.db import connection
+from django.db import connection, transaction
 from django.db.models import Model
 
-from courseway.courses.models import Assignment, Course, Module, Page, Question
+from courseway.courses.models import Assignment, Course, Enrollment, Module, Page, Question, Role
 from courseway.events.kinds import Kind
 from courseway.events.recording import Happening, describe_row, record
 from courseway.orgs.ids import new_id
+from courseway.orgs.models import Person
 
 MAX_TITLE: Final = 255  # an LMS may call its course something longer
 # What a child does not have from its parent; every other field of a course, also one added later, is kept.
@@ -53,6 +54,17 @@ def copy_course(parent: Course, *, title: str = "", now: datetime) -> Course:
         cursor.execute(_COPY_QUESTIONS, {"parent": parent.pk, "child": child.pk})
     data = {"course": describe_row(child), "parent": describe_row(parent)}
     record(child.organization_id, Happening(Kind.COURSE_COPIED, data), now=now)
+    return child
+
+
+@transaction.atomic
+def copy_course_by_hand(parent: Course, *, title: str, teacher: Person | None, now: datetime) -> Course:
+    """A copy for a new term, or as the parent of further copies, taught by who asked for it."""
+    child = copy_course(parent, title=title, now=now)
+    if teacher is not None:
+        Enrollment.objects.create(
+            course=child, person=teacher, role=Role.TEACHER, covers_whole_course=True, created_at=now
+        )
     return child
 
 

@@ -9,6 +9,7 @@ from courseway.courses import views
 urlpatterns = [
     path("import/", views.import_from_text, name="import"),
     path("<slug:course_id>/settings/", views.show_settings, name="settings"),
+    path("<slug:course_id>/copy/", views.copy, name="copy"),
     path("<slug:course_id>/download/", views.download, name="download"),
     path("<slug:course_id>/assignments/<slug:assignment_id>/publish/", views.publish, name="publish"),
 ]

@@ -16,6 +16,7 @@ from django.utils.translation import ngettext
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from courseway.courses.access import get_assignment, get_course_to_edit, list_organizations_to_teach
+from courseway.courses.copying import copy_course_by_hand
 from courseway.courses.exporting import export_course_to_zip
 from courseway.courses.forms import CourseForm, ImportForm
 from courseway.courses.importing import import_course
@@ -67,8 +68,24 @@ def show_settings(request: HttpRequest, course_id: str) -> HttpResponse:
         form.save()
         messages.success(request, _("Saved."))
         return redirect("courses:settings", course_id)
-    words = {"access": access, "form": form}
+    is_maker = list_organizations_to_teach(request).filter(pk=access.course.organization_id).exists()
+    words = {"access": access, "form": form, "may_copy": is_maker}
     return render(request, "courses/settings.html", words, status=400 if form.errors else 200)
+
+
+@require_POST
+def copy(request: HttpRequest, course_id: str) -> HttpResponse:
+    """A course of its own with all that is taught in this one; the account becomes its teacher."""
+    access, account = get_course_to_edit(request, course_id), visitor_of(request).account
+    organization = list_organizations_to_teach(request).filter(pk=access.course.organization_id).first()
+    if account is None or organization is None:
+        raise PermissionDenied(_("Owners and teachers of an organization may make courses. Ask an owner to let you."))
+    teacher, title = person_of_account(organization, account), request.POST.get("title", "").replace("\x00", "")
+    child = copy_course_by_hand(access.course, title=title, teacher=teacher, now=timezone.now())
+    messages.success(
+        request, _("This is the copy. Its constant URLs are those of “%(parent)s”.") % {"parent": access.course.title}
+    )
+    return redirect("courses:overview", child.public_id)
 
 
 @require_POST

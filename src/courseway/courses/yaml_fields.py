@@ -41,12 +41,18 @@ class Problem:
         return f"{self.place}: {self.message}{line}" if self.place else f"{self.message}{line}"
 
 
+PROBLEMS_SAID = 10  # in one line; a page lists them all
+
+
 class CourseFormatError(Exception):
     """The text is no course. `problems` lists every mistake that was found, in the order of the text."""
 
     def __init__(self, problems: ListOf[Problem]) -> None:
         self.problems = tuple(problems)
-        super().__init__("; ".join(str(problem) for problem in self.problems))
+        said = [str(problem) for problem in self.problems[:PROBLEMS_SAID]]
+        if left := len(self.problems) - len(said):
+            said.append(_("and %(n)d more") % {"n": left})
+        super().__init__("; ".join(said))
 
 
 @dataclass(frozen=True, slots=True)

@@ -100,7 +100,7 @@ def save_url(request: HttpRequest, course_id: str, pk: int) -> HttpResponse:
 
 @require_POST
 def archive(request: HttpRequest, course_id: str) -> HttpResponse:
-    """Closes a course that a launch made by mistake, or takes it back (`archived=false`)."""
+    """Closes a course whose term is over, or that a launch made by mistake, or takes it back (`archived=false`)."""
     access = get_course_to_edit(request, course_id)
     is_wanted = request.POST.get("archived") == "true"
     Course.objects.filter(pk=access.course.pk).update(archived_at=timezone.now() if is_wanted else None)
@@ -108,7 +108,7 @@ def archive(request: HttpRequest, course_id: str) -> HttpResponse:
         messages.success(request, _("The course is archived: no launch opens it. Work and grades are kept."))
     else:
         messages.success(request, _("The course is open again."))
-    return _back(course_id)
+    return redirect("courses:settings", course_id) if request.GET.get("next") == "settings" else _back(course_id)
 
 
 def get_connection(access: CourseAccess, pk: int) -> CourseContext:

@@ -8,6 +8,7 @@ from courseway.courses.copying import copy_course
 from courseway.courses.models import Assignment, Course
 from courseway.lms.detection import candidate_of
 from courseway.lms.models import CourseIdentity, Platform
+from courseway.lms.refusals import DeletedTargetError
 from courseway.lms.resolve import CourseFacts, Resolution, check_openable
 from ltikit.launch import Launch
 
@@ -30,7 +31,9 @@ def make_child(
         )
     if not resolution.content_id:
         return child, None
-    assignment = Assignment.objects.get(course=child, content_id=resolution.content_id)
+    assignment = Assignment.objects.filter(course=child, content_id=resolution.content_id).first()
+    if assignment is None:  # deleted between reading and copying
+        raise DeletedTargetError
     check_openable(candidate_of(assignment, child), launch.role)
     return child, assignment
 

@@ -72,6 +72,7 @@ facts = st.builds(
 )
 
 
+@settings(max_examples=1500, deadline=None)
 @given(facts)
 def test_every_launch_has_exactly_one_outcome(known: Facts) -> None:
     """The rules name one assignment, one course or one copy, and the rule that chose it - or a teacher is asked."""
