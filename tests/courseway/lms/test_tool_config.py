@@ -40,6 +40,7 @@ def test_canvas_json(db: None, client: Client) -> None:
         "result.readonly",
         "score",
         "contextmembership.readonly",
+        "noticehandlers",
     }
     (extension,) = config["extensions"]
     assert (extension["platform"], extension["privacy_level"]) == ("canvas.instructure.com", "public")
