@@ -59,6 +59,10 @@ class Page:
                 return self._read_form(form)
         return None
 
+    def find_form_to(self, ending: str) -> Form:
+        """The form whose address ends so."""
+        return next(self._read_form(form) for form in self._tree.forms if (form.get("action") or "").endswith(ending))
+
     def _read_form(self, form: Any) -> Form:
         seen = [field for field in form.inputs if field.get("type") != "hidden" and field.tag != "button"]
         buttons = [field for field in seen if field.get("type") in ("submit", "button")]

@@ -109,8 +109,8 @@ from django.views.decorators.csrf import csrf_exempt  # noqa: E402
 from lti_consumer import api  # noqa: E402
 from lti_consumer.exceptions import LtiError  # noqa: E402
 from lti_consumer.lti_xblock import LtiConsumerXBlock  # noqa: E402
-from lti_consumer.models import LtiAgsLineItem, LtiConfiguration  # noqa: E402
-from lti_consumer.plugin import compat  # noqa: E402
+from lti_consumer.models import LtiAgsLineItem, LtiConfiguration, LtiDlContentItem  # noqa: E402
+from lti_consumer.plugin import compat, views  # noqa: E402
 from opaque_keys.edx.keys import CourseKey, UsageKey  # noqa: E402
 from xblock.django.request import django_to_webob_request, webob_to_django_response  # noqa: E402
 from xblock.fields import ScopeIds  # noqa: E402
@@ -268,10 +268,26 @@ def find_by_external_id(external_id: str) -> User:
     raise LtiError("Invalid User")
 
 
+def describe_member(user: User) -> dict[str, Any]:
+    """Somebody of the course, as the site's own list of members has it."""
+    named = {"id": user.id, "username": user.username, "email": user.email, "name": user.full_name}
+    return {**named, "roles": [user.role]}
+
+
+def attach_external_ids(view: object, members: dict[int, dict[str, Any]]) -> None:
+    """The id that LTI 1.3 tools see goes beside each member."""
+    for user in USERS.values():
+        members[user.id]["external_id"] = user.external_id
+
+
 compat.load_enough_xblock = load_block
 compat.load_block_as_user = load_block
 compat.get_user_from_external_user_id = find_by_external_id
 compat.get_course_by_id = lambda course: COURSE_SETTINGS
+compat.user_has_studio_write_access = lambda user, course: True
+compat.get_course_members = lambda course: {user.id: describe_member(user) for user in USERS.values()}
+compat.merge_course_forum_roles = lambda course, members: None
+views.LtiNrpsContextMembershipViewSet.attach_external_user_ids = attach_external_ids
 
 
 # --- What a learner's browser and the tool ask for -----------------------------------------------------------------
@@ -283,6 +299,14 @@ def launch(request: HttpRequest, course: str, name: str) -> HttpResponse:
     if block.lti_version == "lti_1p3":
         return HttpResponseRedirect(block._get_lti_block_launch_handler())
     return webob_to_django_response(block.handle("lti_launch_handler", django_to_webob_request(request)))
+
+
+def select_content(request: HttpRequest, course: str, name: str) -> HttpResponse:
+    """Opens the tool as Studio's button 'Deep Linking Launch' does."""
+    block = load_block(locate(name), USERS[request.GET["user"]])
+    return HttpResponseRedirect(
+        api.get_lti_1p3_launch_start_url(block.get_lti_1p3_launch_data(), deep_link_launch=True)
+    )
 
 
 @csrf_exempt
@@ -371,6 +395,16 @@ def show_line_items(request: HttpRequest) -> JsonResponse:
     return JsonResponse({"line_items": items})
 
 
+def show_content(request: HttpRequest) -> JsonResponse:
+    """What tools chose by Deep Linking."""
+    items = LtiDlContentItem.objects.select_related("lti_configuration").order_by("pk")
+    shown = [
+        {"block": item.lti_configuration.location.block_id, "type": item.content_type, **item.attributes}
+        for item in items
+    ]
+    return JsonResponse({"content": shown})
+
+
 def show_service_calls(request: HttpRequest) -> JsonResponse:
     """Which services the tool called, and what they answered."""
     return JsonResponse({"calls": SERVICE_CALLS})
@@ -392,12 +426,14 @@ urls = types.ModuleType("edx_platform_urls")
 urls.urlpatterns = [  # type: ignore[attr-defined]
     path("api/", include("lti_consumer.plugin.urls")),
     path("courses/<str:course>/launch/<slug:name>", launch),
+    path("courses/<str:course>/select/<slug:name>", select_content),
     path("courses/<str:course>/xblock/<str:usage>/handler_noauth/<slug:handler>", third_party),
     path("control/about", show_about),
     path("control/passports", save_passports),
     path("control/blocks/<slug:name>", save_block),
     path("control/grades", show_grades),
     path("control/lineitems", show_line_items),
+    path("control/content", show_content),
     path("control/calls", show_service_calls),
 ]
 sys.modules[urls.__name__] = urls
@@ -425,7 +461,7 @@ def keep_service_calls(application: Any) -> Any:
     def answer(environ: dict[str, Any], start_response: Any) -> Any:
         def note_and_start(status: str, headers: Any, *rest: Any) -> Any:
             address = environ["PATH_INFO"]
-            if any(part in address for part in ("/lti-ags", "/v1/token/", "/handler_noauth/")):
+            if any(part in address for part in ("/lti-ags", "/v1/token/", "/handler_noauth/", "/memberships")):
                 SERVICE_CALLS.append(
                     {
                         "method": environ["REQUEST_METHOD"],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import time
 import urllib.request
@@ -22,6 +23,7 @@ pytestmark = [pytest.mark.peers, pytest.mark.timeout(600)]
 
 HERE = Path(__file__).parent
 GRADE_SECONDS = 40
+OWNER = "olga@polytechnic.example"
 LONG_TITLE = "An essay whose title is longer than the hundred characters that Open edX keeps for a gradebook column"
 # The name of a block in Open edX, and the assignment that it opens. Each is worth 20 points but one.
 ASSIGNMENTS = {
@@ -33,6 +35,7 @@ ASSIGNMENTS = {
     "second": "The other of two columns",
     "fraction": LONG_TITLE,
     "stranger": "Of a tool nobody registered",
+    "chosen": "Chosen by Deep Linking",
 }
 RIGHT = {"q-sum": "4", "q-half": "0.5"}  # 15 points and 5 points
 ONE_RIGHT = {"q-sum": "4", "q-half": "0.7"}
@@ -106,6 +109,22 @@ class World:
         wanted = (self.assignments[block], ASSIGNMENTS[block])
         return [one for one in everything if any(name in json.dumps(one, ensure_ascii=False) for name in wanted)]
 
+    def read_code(self, *, seconds: float = 20) -> str:
+        """The code of the newest mail; unsent mail is kept readable in the data folder."""
+        give_up_at = time.monotonic() + seconds
+        while True:
+            files = sorted(
+                (self.courseway.folder / "data" / "mail").glob("*.log"), key=lambda file: file.stat().st_mtime
+            )
+            found = [
+                re.search(r"^Subject: Your code: (\S+(?: \S+)?)\s*$", one.read_text(), re.MULTILINE) for one in files
+            ]
+            codes = [one.group(1) for one in found if one]
+            if codes:
+                return codes[-1]
+            assert time.monotonic() < give_up_at, "no mail came"
+            time.sleep(0.1)
+
     def last_launch(self) -> dict[str, Any]:
         """The newest row of the launch log."""
         (row,) = self.courseway.run("launches", "--org", "polytechnic", "--limit", "1")
@@ -168,9 +187,11 @@ def world(site: Site, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Worl
     """Courseway serving a course, and a course of Open edX with a block for each of its assignments."""
     courseway = Installation(tmp_path_factory.mktemp("courseway"))
     courseway.run("migrate")
-    courseway.run("org", "create", "--name", "Polytechnic", "--owner", "olga@polytechnic.example")
+    courseway.run("org", "create", "--name", "Polytechnic", "--owner", OWNER)
     write_course(courseway.folder / "course.yaml")
-    course = courseway.run("course", "import", str(courseway.folder / "course.yaml"), "--org", "polytechnic")
+    course = courseway.run(
+        *("course", "import", str(courseway.folder / "course.yaml"), "--org", "polytechnic", "--teacher", OWNER)
+    )
     courseway.run("course", "set", course["id"], "lti_enabled=true", "release_grades_automatically=true")
     by_title = {one["title"]: one for one in course["assignments"]}
     urls = {name: by_title[title]["url"] for name, title in ASSIGNMENTS.items()}
@@ -200,6 +221,9 @@ def world(site: Site, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Worl
     passport = {"lti_1p3_passport_id": site.blocks["declared"]["passport_id"]}  # one registration for all of them
     for name in ("made", "first", "second", "fraction"):
         place(name, "programmatic", **passport)
+    linking = {"lti_advantage_deep_linking_enabled": True}
+    linking["lti_advantage_deep_linking_launch_url"] = f"{courseway.url}/lti/resource_selection"
+    place("chosen", "declarative", **passport, **linking, lti_1p3_launch_url=f"{courseway.url}/lti/launch")
     place("stranger", "declarative")
     place("declared-unlisted", "declarative", **passport, lti_1p3_redirect_uris=[])
     told = site.blocks["declared"]
@@ -396,6 +420,48 @@ def test_our_redirect_url_has_to_be_registered_there(world: World, sightings: Si
     assert page.status == 400
     assert "launch" not in page.marks
     sightings.note("LTI 1.3, redirect URL not entered in Studio", "refused by Open edX: HTTP 400")
+
+
+def choose(world: World, block: str, user: str, title: str) -> Page:
+    """Open the picker from Studio, prove whose address it is, and take one assignment; what Open edX says to it."""
+    url = world.site.launch_url(block, user).replace("/launch/", "/select/")
+    with Browser() as browser:
+        page = browser.open(url)
+        assert (page.status, page.marks.get("launch")) == (200, "waiting"), page.words
+        page = browser.send(page.find_form_to("/choose/code"), {"email": OWNER})
+        page = browser.send(page.find_form_to("/choose/prove"), {"code": world.read_code()})
+        page = browser.send(page.find_form_to("/choose/"), {"go": f"take:{world.assignments[block]}"})
+        if page.url.startswith(world.courseway.url):
+            page = browser.send(page.find_form_to("/choose/"), {"go": "add"})
+    assert title in json.dumps(world.site.ask("content"))
+    return page
+
+
+def test_an_assignment_is_chosen_by_deep_linking(world: World, sightings: Sightings) -> None:
+    """What a teacher chooses in our picker becomes the content of the block: it opens, and takes its grade."""
+    page = choose(world, "chosen", "tess", ASSIGNMENTS["chosen"])
+    assert page.url.startswith(world.site.url)
+    (item,) = world.site.ask("content")["content"]
+    assert (item["block"], item["type"], item["title"]) == ("chosen", "ltiResourceLink", ASSIGNMENTS["chosen"])
+    assert item["url"].endswith(f"/lti/a/{world.assignments['chosen']}")
+    world.work("chosen", "zoe", ONE_RIGHT)
+    world.wait_for_grade("chosen", "zoe", 7.5)
+    sightings.note("LTI 1.3, Deep Linking", "one assignment chosen, opened, 7.5 of 10")
+
+
+def test_a_test_score_is_taken_and_read_back(world: World, sightings: Sightings) -> None:
+    """An operator's test score gets a column of its own, once, and its result is read; Open edX lets nobody delete."""
+    with Browser() as browser:
+        assert world.launch(browser, "made", "bo").marks["launch"] == "ok"
+    (row,) = world.courseway.run("launches", "--org", "polytechnic", "--limit", "1")
+    words = ("grade", "try", "--platform", row["platform_id"], "--person", world.site.users["bo"]["external_id"])
+    for percent, was_made in (("50", True), ("80", False)):
+        said = world.courseway.run(*words, "--percent", percent)
+        assert (said["made"], said["removed"]) == (was_made, False)
+        assert (said["result"]["score"], said["result"]["maximum"]) == (int(percent), 100)
+    tags = [item["tag"] for block in ASSIGNMENTS for item in world.site.line_items(block)]
+    assert tags.count("test") == 1
+    sightings.note("LTI 1.3, line item made and found again, score, result", "50 and 80 of 100 read back")
 
 
 # --- The environment -----------------------------------------------------------------------------------------------

@@ -75,7 +75,7 @@ def world(tmp_path_factory: pytest.TempPathFactory, sightings: Sightings) -> Ite
     folder = tmp_path_factory.mktemp("lti")
     port, log = find_port(), folder / "consumer.log"
     with log.open("wb") as output:
-        command = [str(python), "-W", "ignore", str(HERE / "lti_consumer.py"), "--port", str(port)]
+        command = [str(python), "-W", "ignore", str(HERE / "consumer_of_lti10.py"), "--port", str(port)]
         process = subprocess.Popen(command, stdout=output, stderr=output)
     courseway = Installation(folder)
     try:

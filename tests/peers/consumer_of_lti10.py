@@ -1,6 +1,6 @@
 """A consumer of LTI 1.0 made with `lti`, a program of other people, in an environment of its own.
 
-    .venv-peers/lti/bin/python tests/peers/lti_consumer.py --port 8803
+    .venv-peers/lti/bin/python tests/peers/consumer_of_lti10.py --port 8803
 
 POST /launch with JSON {"key", "secret", "url", "params"} answers the form that the library signs. POST /outcomes takes
 what tools send for a grade, and GET /grades tells what the library read in it.
