@@ -1,6 +1,7 @@
 """`courseway worker`: delivers what is due, at once when a hint comes and each second without one.
 
-Grades are delivered in the main thread, webhooks and mail each in one beside it: none of them waits for another.
+Grades are delivered in the main thread; webhooks, mail and reading back results each have one beside it: none of them
+waits for another.
 
 Any number of workers may run, on any number of machines; leases keep them apart. A worker outlives a restart of the
 database and any single row, and ends when asked to, after the requests that are under way.
@@ -21,6 +22,7 @@ from django.utils import timezone
 from huey.consumer import Consumer
 
 from courseway.courses.announcing import announce_enrollments
+from courseway.database_clock import DatabaseClock
 from courseway.events.clearing import clear_old_events
 from courseway.events.mail import send_due_mail
 from courseway.events.posting import Limits as WebhookLimits
@@ -30,6 +32,7 @@ from courseway.grades.clock_jumps import heal_clock_jump
 from courseway.grades.dispatch import Dispatcher, Limits, set_at_work
 from courseway.grades.failure_mail import tell_failures
 from courseway.grades.outbox import revive_reinstated
+from courseway.grades.result_checks import check_due, plan_nightly
 from courseway.learning.due import settle
 
 logger = logging.getLogger(__name__)
@@ -43,6 +46,9 @@ SECONDS_BETWEEN_ROUNDS = 60.0
 CLEAR_SECONDS = 600.0
 # How often it is looked whether teachers have to be told of grades that are stuck.
 TELL_SECONDS = 60.0
+# How often nights are planned, and how often it is looked whether somebody waits for what an LMS holds.
+PLAN_SECONDS = 300.0
+SECONDS_BETWEEN_CHECKS = 2.0
 # How long hints that are being worked on may hold up the end.
 STOP_SECONDS = 5.0
 
@@ -67,6 +73,7 @@ def run_worker(
     beside = [
         _Beside("webhooks", _WebhookTurns(webhook_limits, poll_seconds)),
         _Beside("mail", _MailTurns(poll_seconds)),
+        _Beside("results", _ResultTurns()),
     ]
     consumer: HintConsumer | None = None
     settle_at = revive_at = 0.0
@@ -171,6 +178,26 @@ class _MailTurns:
             tell_failures(now=timezone.now())
         if not send_due_mail(now=timezone.now()):
             self._is_awake.wait(self._poll_seconds)
+
+    def close(self) -> None:
+        """Nothing is kept between turns."""
+
+
+class _ResultTurns:
+    """Reading back what the LMSs hold: nobody's grade waits for it."""
+
+    def __init__(self) -> None:
+        self._clock = DatabaseClock()
+        self._plan_at = 0.0
+        self._is_awake = threading.Event()
+        self.wake = self._is_awake.set
+
+    def turn(self) -> None:
+        if time.monotonic() >= self._plan_at:
+            self._plan_at = time.monotonic() + PLAN_SECONDS
+            plan_nightly(now=self._clock())
+        if not check_due(now=self._clock()):
+            self._is_awake.wait(SECONDS_BETWEEN_CHECKS)
 
     def close(self) -> None:
         """Nothing is kept between turns."""

@@ -17,7 +17,7 @@ from courseway.grades.models import Delivery
 from courseway.grades.tokens import drop_token, find_token, keep_token, scopes_to_ask
 from courseway.lms.arrivals import sourcedid_place
 from courseway.lms.keys import reveal_secret
-from courseway.lms.models import Arrival, Platform
+from courseway.lms.models import Arrival, ConsumerKey, Platform
 from courseway.lms.tool_keys import signing_key
 from ltikit import vocabulary
 from ltikit.errors import ServiceNotFoundError, ServiceUnauthorizedError
@@ -71,14 +71,7 @@ def deliver(job: Job) -> Steps[Taken]:
 def _deliver_by_outcomes(job: Job, arrival: Arrival) -> Steps[Taken]:
     """Basic Outcomes 1.1: a fraction of the full points, or nothing."""
     delivery, consumer_key = job.delivery, job.delivery.platform.consumer_key
-    if not (arrival.outcome_url and arrival.result_sourcedid_encrypted):
-        raise DeliveryError("no_grade_service", _("The LMS asked for no grade when this link was opened."))
-    try:
-        sourcedid = secrets_box.unlock(arrival.result_sourcedid_encrypted, place=sourcedid_place(arrival.key))
-        secret = reveal_secret(consumer_key)
-    except secrets_box.SecretUnreadableError as error:
-        raise DeliveryError("secret_unreadable", str(error)) from None
-    outcomes = Outcomes(arrival.outcome_url, sourcedid)
+    outcomes, secret = open_outcomes(arrival, consumer_key)
     message_id, nonce = secrets.token_hex(16), secrets.token_hex(16)
     if delivery.tried_score is None or not delivery.tried_maximum:
         request = delete_result_request(
@@ -95,8 +88,19 @@ def _deliver_by_outcomes(job: Job, arrival: Arrival) -> Steps[Taken]:
             now=job.now,
         )
     response = yield from ask(request)
-    answer = parse_outcome_response(response, message_id=message_id, sourcedid=sourcedid)
+    answer = parse_outcome_response(response, message_id=message_id, sourcedid=outcomes.sourcedid)
     return Taken(response.status, answer.description, is_later=answer.is_accepted_only)
+
+
+def open_outcomes(arrival: Arrival, consumer_key: ConsumerKey) -> tuple[Outcomes, str]:
+    """Where and under which name the LMS takes the grade of this person, and the secret to sign with."""
+    if not (arrival.outcome_url and arrival.result_sourcedid_encrypted):
+        raise DeliveryError("no_grade_service", _("The LMS asked for no grade when this link was opened."))
+    try:
+        sourcedid = secrets_box.unlock(arrival.result_sourcedid_encrypted, place=sourcedid_place(arrival.key))
+        return Outcomes(arrival.outcome_url, sourcedid), reveal_secret(consumer_key)
+    except secrets_box.SecretUnreadableError as error:
+        raise DeliveryError("secret_unreadable", str(error)) from None
 
 
 def _deliver_by_score(job: Job, arrival: Arrival) -> Steps[Taken]:
@@ -110,7 +114,7 @@ def _deliver_by_score(job: Job, arrival: Arrival) -> Steps[Taken]:
     has_replaced = has_renewed = False
     gone_url = ""
     while True:
-        token = yield from _token_of(job, scopes)
+        token = yield from token_of(delivery.platform, scopes, now=job.now)
         try:
             if gone_url:
                 url = yield from replace_lineitem(
@@ -154,23 +158,21 @@ def build_score(delivery: Delivery, user_id: str) -> Score:
     )
 
 
-def _token_of(job: Job, scopes: str) -> Steps[str]:
+def token_of(platform: Platform, scopes: str, *, now: datetime) -> Steps[str]:
     """The platform's access token; one delivery asks for a new one while the others wait for it."""
-    platform = job.delivery.platform
-    token = find_token(platform, scopes, now=job.now)
+    token = find_token(platform, scopes, now=now)
     if token is not None:
         return token
     turn = ("token", platform.pk, scopes)
     yield Turn(turn)
-    token = find_token(platform, scopes, now=job.now)
+    token = find_token(platform, scopes, now=now)
     if token is None:
-        token = yield from _ask_for_token(job, scopes)
+        token = yield from _ask_for_token(platform, scopes, now=now)
     yield Release(turn)
     return token
 
 
-def _ask_for_token(job: Job, scopes: str) -> Steps[str]:
-    platform = job.delivery.platform
+def _ask_for_token(platform: Platform, scopes: str, *, now: datetime) -> Steps[str]:
     registration = platform.registration
     try:
         key = signing_key()
@@ -182,10 +184,10 @@ def _ask_for_token(job: Job, scopes: str) -> Steps[str]:
         client_id=registration.client_id,
         scopes=scopes.split(),
         key=key,
-        now=job.now,
+        now=now,
         jti=secrets.token_hex(16),
     )
     response = yield from ask(request)
-    granted = parse_token_response(response, requested=scopes.split(), now=job.now)
+    granted = parse_token_response(response, requested=scopes.split(), now=now)
     keep_token(platform, scopes, granted)
     return granted.value

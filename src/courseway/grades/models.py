@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING
 
 from django.db import models
 from django.utils import timezone
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from courseway.courses.models import Assignment
 from courseway.lms.models import Platform, ResourceLink
 from courseway.orgs.models import Organization, Person
+from ltikit.v13.ags import format_number
 
 if TYPE_CHECKING:
     from django.db.models.fields.related_descriptors import RelatedManager
@@ -73,6 +75,12 @@ class Delivery(models.Model):
     tries = models.PositiveIntegerField(default=0)  # of the wanted version, counted when a try begins
     last_error_code = models.CharField(max_length=40, blank=True)
     last_error = models.TextField(blank=True)
+    # What the LMS was seen to hold instead of what we sent (reconcile.py); `held_at` is null while nothing differs.
+    held_score = models.DecimalField(max_digits=14, decimal_places=6, null=True)
+    held_maximum = models.DecimalField(max_digits=14, decimal_places=6, null=True)
+    held_at = models.DateTimeField(null=True)
+    # A teacher said that the grade in the LMS stays: a newer one of ours is held back until they say otherwise.
+    is_lms_grade_kept = models.BooleanField(default=False)
     # Teachers were told by mail that this value is stuck (failure_mail.py).
     told_version = models.PositiveIntegerField(default=0)
     told_at = models.DateTimeField(null=True)
@@ -111,6 +119,44 @@ class Delivery(models.Model):
     @property
     def sent_percent(self) -> Decimal | None:
         return self._percent(self.sent_score, self.sent_maximum)
+
+    @property
+    def held_percent(self) -> Decimal | None:
+        return self._percent(self.held_score, self.held_maximum)
+
+    @property
+    def held_words(self) -> str:
+        """What the LMS holds, and what it had taken from us, for people."""
+        if self.held_score is None or self.held_maximum is None:
+            return gettext("The LMS holds no grade.")
+        held = {"score": format_number(self.held_score), "maximum": format_number(self.held_maximum)}
+        return gettext("The LMS holds %(score)s of %(maximum)s.") % held
+
+
+class ResultCheck(models.Model):
+    """Reading back what the LMS holds for a link: tonight, or at once because somebody asked."""
+
+    resource_link = models.OneToOneField(ResourceLink, on_delete=models.CASCADE, related_name="result_check")
+    next_try_at = models.DateTimeField(null=True)
+    lease_token = models.CharField(max_length=32, blank=True)
+    asked_at = models.DateTimeField(null=True)  # by a person who waits for it; null once it was done
+    tries = models.PositiveIntegerField(default=0)  # that failed, in a row
+    last_person = models.PositiveBigIntegerField(default=0)  # LTI 1.1 asks person by person: how far it came
+    # The last time that all was read, and what was found then.
+    checked_at = models.DateTimeField(null=True)
+    same = models.PositiveIntegerField(default=0)
+    different = models.PositiveIntegerField(default=0)
+    unseen = models.PositiveIntegerField(default=0)  # grades that the LMS took, but does not show
+    last_error_code = models.CharField(max_length=40, blank=True)
+    last_error = models.TextField(blank=True)
+
+    class Meta:
+        indexes = [
+            models.Index(fields=["next_try_at"], condition=models.Q(next_try_at__isnull=False), name="result_check_due")
+        ]
+
+    def __str__(self) -> str:
+        return f"results of {self.resource_link}"
 
 
 class Circuit(models.Model):

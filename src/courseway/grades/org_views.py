@@ -22,6 +22,7 @@ from courseway.grades.lineitems import allow_new_lineitem
 from courseway.grades.models import Delivery
 from courseway.grades.outbox import resend
 from courseway.grades.reasons import Reason, explain
+from courseway.grades.retry import HELD_CODES
 from courseway.lms.models import Platform
 from courseway.orgs.access import sign_in_required
 from courseway.orgs.models import Organization
@@ -147,10 +148,13 @@ def send_again(request: HttpRequest, slug: str) -> HttpResponse:
     filters = Filters.read(request.POST)
     chosen = [number for number in request.POST.getlist("delivery") if number.isdecimal()]
     if "all" in request.POST:
+        # What teachers changed in the LMS is overwritten only by who chose just that.
+        overwrites = filters.code in HELD_CODES
         deliveries = filters.apply(deliveries)
     else:
+        overwrites = True
         deliveries = deliveries.filter(pk__in=chosen)
-    _tell_how_many(request, resend(deliveries, now=timezone.now()))
+    _tell_how_many(request, resend(deliveries, now=timezone.now(), overwrites=overwrites))
     return _back(organization, request.POST.get("next", ""), filters)
 
 

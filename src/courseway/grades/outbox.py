@@ -7,18 +7,20 @@ but it does not count as sent.
 from __future__ import annotations
 
 import enum
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import ROUND_HALF_EVEN, Decimal
+from typing import Any
 
 from django.db import transaction
-from django.db.models import Case, DateTimeField, F, Q, QuerySet, Value, When
+from django.db.models import Case, DateTimeField, F, Q, QuerySet, TextField, Value, When
 from django.db.models.functions import Coalesce, Greatest
 
 from courseway.courses.models import Assignment, Role
 from courseway.grades.hints import hint_workers
 from courseway.grades.models import Delivery
+from courseway.grades.retry import HELD_CODES
 from courseway.lms.models import Arrival, Platform
 from courseway.orgs.models import Person
 from ltikit import vocabulary
@@ -62,6 +64,7 @@ class Wish(enum.Enum):
     NOTHING = "nothing"  # not due, or already on its way
     UNCHANGED = "unchanged"  # the LMS holds just this
     SETTLE = "settle"  # the LMS holds just this, and what was to replace it never left
+    HOLD = "hold"  # the LMS holds a grade of a teacher's own, who has to decide
     SEND = "send"
 
 
@@ -78,6 +81,8 @@ def decide_wish(mode: str, grade: Grade, held: Delivery | None, *, carries_comme
     is_same = (held.wanted_score, held.wanted_maximum) == (grade.exact_score, grade.maximum)
     if carries_comment and held.wanted_comment != grade.comment:
         is_same = False
+    if held.is_lms_grade_kept or held.last_error_code in HELD_CODES:
+        return Wish.NOTHING if is_same else Wish.HOLD
     if mode == "always" and grade.exact_score is not None:
         return Wish.SEND
     if not is_same and _is_held_by_lms(held, grade, carries_comment=carries_comment):
@@ -116,8 +121,13 @@ def owe_missing(person: Person, assignment: Assignment, grade: Grade, *, now: da
     return _owe(assignment, {person.pk: grade}, now, only_new_links=True)
 
 
-def resend(deliveries: QuerySet[Delivery], *, now: datetime) -> int:
-    """Owe the same values once more, whatever became of them. Returns how many."""
+def resend(deliveries: QuerySet[Delivery], *, now: datetime, overwrites: bool = False) -> int:
+    """Owe the same values once more, whatever became of them. Returns how many.
+
+    Where somebody changed the grade in the LMS, only if that is to be overwritten.
+    """
+    if not overwrites:
+        deliveries = deliveries.exclude(last_error_code__in=HELD_CODES).exclude(is_lms_grade_kept=True)
     is_leased = ~Q(lease_token="") & Q(next_try_at__gt=now)
     at_once = Greatest(
         Value(now, output_field=DateTimeField()),
@@ -133,10 +143,22 @@ def resend(deliveries: QuerySet[Delivery], *, now: datetime) -> int:
             wanted_at=now,
             tries=0,
             next_try_at=Case(When(is_leased, then=F("next_try_at")), default=at_once),
+            held_at=None,
+            is_lms_grade_kept=False,
+            **_no_error_of(HELD_CODES),
         )
         if number:
             hint_workers()
     return number
+
+
+def _no_error_of(codes: Collection[str]) -> dict[str, Any]:
+    """What was read back is settled by sending; the error of a try stays until the next one."""
+    is_over = Q(last_error_code__in=codes)
+    return {
+        name: Case(When(is_over, then=Value("")), default=F(name), output_field=TextField())
+        for name in ("last_error", "last_error_code")
+    }
 
 
 def revive_reinstated(*, now: datetime) -> int:
@@ -173,6 +195,7 @@ def _owe_chunk(
     new: list[Delivery] = []
     changed: list[Delivery] = []
     settled: list[Delivery] = []
+    withheld: list[Delivery] = []
     unchanged: list[int] = []
     for place, arrival in arrivals.items():
         before = held.get(place)
@@ -185,6 +208,10 @@ def _owe_chunk(
             delivery = before or _new_delivery(arrival, assignment)
             _want(delivery, grade, now)
             (changed if before else new).append(delivery)
+        elif wish is Wish.HOLD and before is not None:
+            _want(before, grade, now)
+            _hold(before)
+            withheld.append(before)
         elif wish is Wish.SETTLE and before is not None:
             _want(before, grade, now)
             _settle(before)
@@ -196,6 +223,8 @@ def _owe_chunk(
         Delivery.objects.bulk_update(changed, _WANTED_FIELDS, batch_size=100)
     if settled:
         Delivery.objects.bulk_update(settled, [*_WANTED_FIELDS, *_SETTLED_FIELDS], batch_size=100)
+    if withheld:
+        Delivery.objects.bulk_update(withheld, [*_WANTED_FIELDS, *_HELD_FIELDS], batch_size=100)
     if unchanged:
         Delivery.objects.filter(pk__in=unchanged, state=Delivery.State.SENT).update(state=Delivery.State.UNCHANGED)
     return new + changed
@@ -258,6 +287,19 @@ _WANTED_FIELDS = [
 
 
 _SETTLED_FIELDS = ["tried_version", "sent_version", "last_error_code", "last_error"]
+
+
+_HELD_FIELDS = ["is_lms_grade_kept", "last_error_code", "last_error"]
+
+
+def _hold(delivery: Delivery) -> None:
+    """The newer grade waits for the teacher whose own grade is in the LMS."""
+    delivery.state = Delivery.State.NEEDS_TEACHER
+    delivery.next_try_at = None
+    if delivery.is_lms_grade_kept:
+        delivery.is_lms_grade_kept = False
+        delivery.last_error_code = "changed_in_lms"
+        delivery.last_error = delivery.held_words
 
 
 def _settle(delivery: Delivery) -> None:

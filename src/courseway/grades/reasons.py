@@ -82,6 +82,14 @@ REASONS: dict[str, Reason] = {
     "never_arrived": Reason(
         _("This person did not come through this link"), _("Let them open the link in the LMS; then send again.")
     ),
+    "changed_in_lms": Reason(
+        _("The LMS holds another grade"),
+        _("Somebody changed it there. Nothing is sent until a teacher decides: send ours, or keep the one of the LMS."),
+    ),
+    "missing_in_lms": Reason(
+        _("The grade is not in the LMS any more"),
+        _("Somebody may have cleared it there. Nothing is sent until a teacher decides: send ours, or leave it so."),
+    ),
 }
 
 _OTHER = Reason(_("The grade did not arrive"), _("The words of the LMS say why."))

@@ -63,7 +63,11 @@ RULES: dict[str, Rule] = {
     "no_line_item": _TEACHER,
     "line_item_gone": _TEACHER,
     "never_arrived": _TEACHER,
+    # Not failures of a try: what was read back from the LMS. Nothing is sent before a teacher decides.
+    "changed_in_lms": Rule(NEEDS_TEACHER, NEEDS_TEACHER, most_tries=1),
+    "missing_in_lms": Rule(NEEDS_TEACHER, NEEDS_TEACHER, most_tries=1),
 }
+HELD_CODES = frozenset(("changed_in_lms", "missing_in_lms"))
 _OTHER = _PASSING
 # No next try of a failure lies further ahead.
 LONGEST_WAIT = 1.25 * max(rule.longest_seconds for rule in RULES.values())

@@ -55,7 +55,7 @@ def act_on_one(request: HttpRequest, course_id: str, assignment_id: str, person_
         messages.success(request, _("The work is open again. The grade stays until it is handed in once more."))
     else:
         persons = Person.objects.filter(pk=person.pk)
-        messages.success(request, _act(action, assignment, persons, now))
+        messages.success(request, _act(action, assignment, persons, now, overwrites=True))
     return redirect("learning_course:result", course_id, assignment_id, person_id)
 
 
@@ -85,8 +85,13 @@ def grade(request: HttpRequest, course_id: str, assignment_id: str, person_id: s
     return redirect("learning_course:result", course_id, assignment_id, person_id)
 
 
-def _act(action: str, assignment: Assignment, persons: QuerySet[Person], now: datetime) -> str:
-    """Does what the button says and returns the sentence that reports it."""
+def _act(
+    action: str, assignment: Assignment, persons: QuerySet[Person], now: datetime, *, overwrites: bool = False
+) -> str:
+    """Does what the button says and returns the sentence that reports it.
+
+    Sending many again leaves alone what somebody changed in the LMS; sending one `overwrites` that.
+    """
     if action == "release":
         n = release(assignment, persons, now=now)
         return ngettext("%(n)d grade released.", "%(n)d grades released.", n) % {"n": n}
@@ -97,6 +102,6 @@ def _act(action: str, assignment: Assignment, persons: QuerySet[Person], now: da
         deliveries = Delivery.objects.filter(assignment=assignment, person__in=persons)
         if action == "resend_failed":
             deliveries = deliveries.filter(state__in=PROBLEMS)
-        n = outbox.resend(deliveries, now=now)
+        n = outbox.resend(deliveries, now=now, overwrites=overwrites)
         return ngettext("%(n)d grade is sent again.", "%(n)d grades are sent again.", n) % {"n": n}
     raise BadRequest("unknown action")

@@ -51,6 +51,8 @@ class FakeLms:
     fault: Fault = field(default=lambda service, key: None)
     conflicts_within_a_second: bool = False
     ignores_filters: bool = False
+    hides_results: bool = False
+    results_on_page: int = 1000
     most_at_once: int = 0
     at_once: int = 0
     lock: threading.Lock = field(default_factory=threading.Lock)
@@ -75,6 +77,7 @@ class _Lms(Handler):
 
     def handle_service(self, method: str) -> None:
         lms, body, path = self.lms, self.read_body(), urlsplit(self.path).path
+        self.next_page = ""
         service, key = _what_is_asked(method, path, body)
         with lms.lock:
             lms.requests[service] += 1
@@ -91,7 +94,10 @@ class _Lms(Handler):
             if misbehaviour is not None and misbehaviour.loses_answer:
                 self.close_connection = True
                 return
-            self.answer_with(status, answer, {"Content-Type": kind})
+            headers = {"Content-Type": kind}
+            if self.next_page:
+                headers["Link"] = f'<{self.next_page}>; rel="next"'
+            self.answer_with(status, answer, headers)
         except OSError:
             self.close_connection = True
         finally:
@@ -155,14 +161,37 @@ class _Lms(Handler):
         item = next(item for item in self.lms.lineitems if item["id"] == url)
         return 201, json.dumps(item).encode(), "application/vnd.ims.lis.v2.lineitem+json"
 
+    def serve_results(self, body: bytes, key: str) -> tuple[int, bytes, str]:
+        lms, url = self.lms, urlsplit(self.path)
+        if not self.is_signed_in():
+            return 401, b"", "text/plain"
+        with lms.lock:
+            held = {one: value for one, value in lms.grades.items() if one.endswith(f"@{key}")}
+        results = [
+            {"userId": one.partition("@")[0], "resultScore": value[0], "resultMaximum": value[1]}
+            for one, value in sorted(held.items())
+            if not lms.hides_results and value[0] is not None
+        ]
+        start = int(parse_qs(url.query).get("from", ["0"])[0])
+        shown = results[start : start + lms.results_on_page]
+        if start + lms.results_on_page < len(results):
+            self.next_page = f"{lms.url}{url.path}?from={start + lms.results_on_page}"
+        return 200, json.dumps(shown, default=float).encode(), "application/vnd.ims.lis.v2.resultcontainer+json"
+
+    def serve_read(self, body: bytes, key: str) -> tuple[int, bytes, str]:
+        held = "" if self.lms.hides_results else self.lms.grades.get(key) or ""
+        answer = outcome_answer("success", "", _message_of(body)).decode()
+        read = f"<readResultResponse><result><resultScore><textString>{held}</textString></resultScore></result>"
+        body_of_answer = f"<imsx_POXBody>{read}</readResultResponse></imsx_POXBody>"
+        return 200, answer.replace("<imsx_POXBody/>", body_of_answer).encode(), "application/xml"
+
     def serve_outcome(self, body: bytes, key: str) -> tuple[int, bytes, str]:
         found = re.search(rb"<textString>([^<]*)</textString>", body)
         value = found.group(1).decode() if found else None
         with self.lms.lock:
             self.lms.history[key].append(value)
             self.lms.grades[key] = value
-        message = re.search(rb"<imsx_messageIdentifier>([^<]*)<", body)
-        return 200, outcome_answer("success", "", message.group(1).decode() if message else ""), "application/xml"
+        return 200, outcome_answer("success", "", _message_of(body)), "application/xml"
 
 
 def outcome_answer(code: str, description: str, message: str = "") -> bytes:
@@ -176,12 +205,21 @@ def outcome_answer(code: str, description: str, message: str = "") -> bytes:
     ).encode()
 
 
+def _message_of(body: bytes) -> str:
+    message = re.search(rb"<imsx_messageIdentifier>([^<]*)<", body)
+    return message.group(1).decode() if message else ""
+
+
 def _what_is_asked(method: str, path: str, body: bytes) -> tuple[str, str]:
     if path == "/token":
         return "token", ""
     if path == "/outcomes":
         found = re.search(rb"<sourcedId>([^<]*)</sourcedId>", body)
-        return "outcome", found.group(1).decode() if found else ""
+        service = "read" if b"<readResultRequest>" in body else "outcome"
+        return service, found.group(1).decode() if found else ""
+    results = re.fullmatch(r"/lineitems/(\d+)/lineitem/results", path)
+    if results:
+        return "results", results.group(1)
     line = re.fullmatch(r"/lineitems/(\d+)/lineitem/scores", path)
     if line:
         return "score", f"{json.loads(body)['userId']}@{line.group(1)}"

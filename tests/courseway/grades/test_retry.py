@@ -33,6 +33,8 @@ TABLE = [
     ("no_line_item", NEEDS_TEACHER, True, NEEDS_TEACHER),
     ("line_item_gone", NEEDS_TEACHER, True, NEEDS_TEACHER),
     ("never_arrived", NEEDS_TEACHER, True, NEEDS_TEACHER),
+    ("changed_in_lms", NEEDS_TEACHER, False, NEEDS_TEACHER),
+    ("missing_in_lms", NEEDS_TEACHER, False, NEEDS_TEACHER),
 ]
 
 
