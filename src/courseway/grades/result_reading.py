@@ -15,9 +15,10 @@ from courseway.grades.exchange import DeliveryError, Steps, ask
 from courseway.grades.tokens import drop_token
 from courseway.lms.models import Arrival, LmsIdentity, Platform, ResourceLink
 from ltikit import vocabulary
+from ltikit.answers import MAX_ANSWER
 from ltikit.errors import PersonNotGradableError, ServiceUnauthorizedError
 from ltikit.v11.outcomes import parse_outcome_response, read_result_request
-from ltikit.v13.ags import MAX_ANSWER, parse_results, results_page_request, results_request
+from ltikit.v13.ags import parse_results, results_page_request, results_request
 
 MAX_PAGES = 100
 RESULTS_ON_PAGE = 1000
