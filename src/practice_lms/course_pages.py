@@ -40,6 +40,7 @@ def describe_course(db: sqlite3.Connection, course: Course, membership: Membersh
     return {
         "course": course,
         "membership": membership,
+        "profile": profile,
         "imitated": "" if profile.name == "practice" else profile.title,
         "navigation": [tool for tool in tools if "course_navigation" in tool.placements],
     }

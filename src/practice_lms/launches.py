@@ -47,6 +47,12 @@ def open_from_account(request: HttpRequest, tool_id: str) -> HttpResponse:
     return open_destination(request, Destination(tool_id=tool_id, placement="account_navigation"))
 
 
+@require_GET
+def show_forwarding(request: HttpRequest) -> HttpResponse:
+    """The frame that brings messages of tools to the page around it."""
+    return render(request, "forwarding.html")
+
+
 def open_destination(request: HttpRequest, destination: Destination, *, target: str = "") -> HttpResponse:
     """Begin a launch for whoever sits at the browser. With a `target` of its own the person's choice stays."""
     now = time.time()

@@ -111,6 +111,8 @@ def build_login(scene: LaunchScene, ticket: Ticket) -> dict[str, str]:
         "client_id": scene.tool.client_id,
         "lti_deployment_id": scene.deployment_id,
     }
+    if scene.profile.storage_target:
+        login["lti_storage_target"] = scene.profile.storage_target
     if scene.profile.has("C13"):
         login.pop("client_id")
     return login

@@ -36,12 +36,26 @@ class Profile:
     cartridge_versions: tuple[str, ...] = ("1.0.0", "1.1.0", "1.2.0", "1.3.0")
     keeps_cartridge_custom: bool = True
     always_offers_line_items: bool = False
+    stores_data: bool = True
+    """Whether its pages keep data for tools, by postMessage."""
     quirks: frozenset[str] = frozenset()
 
     @property
     def offers_line_items(self) -> bool:
         """Whether a launch without a column of its own still names the list of columns (M12)."""
         return self.always_offers_line_items or self.has("M12")
+
+    @property
+    def storage_target(self) -> str:
+        """What the login names as the place of the storage: a frame of its own in a Canvas (C41); nothing for none."""
+        if not self.stores_data:
+            return ""
+        return "post_message_forwarding" if self.has("C41") else "_parent"
+
+    @property
+    def message_prefix(self) -> str:
+        """How the subjects of its messages begin (G18)."""
+        return "org.imsglobal.lti." if self.has("G18") else "lti."
 
     def has(self, number: str) -> bool:
         """Whether the quirk with this number is on."""
@@ -72,6 +86,7 @@ _CATALOGUE = (
         unknown_variables=("$CourseOffering.", "$Membership.role.scope", "$Context.sourcedId"),
         cartridge_versions=("1.0.0", "1.1.0"),
         keeps_cartridge_custom=False,
+        stores_data=False,
     ),
     Profile(
         "blackboard",
@@ -89,6 +104,7 @@ _CATALOGUE = (
         "Schoology",
         "schoology",
         sourcedid_places=(),
+        stores_data=False,
         unknown_variables=(_HISTORY_OF_LINKS, "$Context.id.history", "$CourseOffering.", "$CourseSection."),
     ),
     Profile(

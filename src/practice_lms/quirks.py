@@ -66,6 +66,7 @@ QUIRKS = (
     ),
     _always(COPY, "C36", "canvas", "Nothing says that a link is a copy, except $Context.id.history where a tool asks."),
     _always(LAUNCH, "C40", "canvas", "login_hint is not the user id."),
+    _always(LAUNCH, "C41", "canvas", "Tools keep data by way of a frame named post_message_forwarding."),
     _always(LAUNCH, "C45", "canvas", "The deployment id of a course's own tool ends in a hash of the course."),
     _always(
         PEOPLE, "C48", "canvas", "An observer is a Mentor and a NonCreditLearner; who is observed is not always said."
@@ -77,6 +78,7 @@ QUIRKS = (
     _always(PEOPLE, "B5", "blackboard", "The roster of a link has an object as message, not a list."),
     _always(LAUNCH, "B6", "blackboard", "The login of LTI 1.3 comes by GET."),
     _offered(LAUNCH, "B8", ("blackboard",), "The issuer is https://blackboard.com."),
+    _fixed(LAUNCH, "B10", ("blackboard",), "What its page can keep for tools is asked of the parent, not of a frame."),
     _always(LINKING, "B11", "blackboard", "A link chosen without a line item can never be graded."),
     _offered(GRADING, "B12", ("blackboard",), "Every first try of an outcome fails with HTTP 200."),
     _always(PEOPLE, "B14", "blackboard", "User names begin with cuid:."),
@@ -113,6 +115,7 @@ QUIRKS = (
     Quirk("G7", "aud is a list.", EVERY, ("schoology",), LAUNCH),
     Quirk("G8", "Published keys do not name their algorithm.", EVERY, ("brightspace",), LAUNCH),
     Quirk("G11", "The roster holds lti11_legacy_user_id.", EVERY, ("canvas",), PEOPLE),
+    _offered(LAUNCH, "G18", EVERY, "Messages to its page have the old names, org.imsglobal.lti.*."),
     Quirk("G41", "A launch names the list of line items, not the link's own.", EVERY, ("brightspace",), GRADING),
 )
 

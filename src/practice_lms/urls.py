@@ -25,6 +25,7 @@ urlpatterns: list[URLPattern] = [
     path("courses/<str:course_id>/links/<str:link_id>/return", course_pages.come_back),
     path("courses/<str:course_id>/return", course_pages.come_back),
     path("courses/<str:course_id>/tools/<str:tool_id>/open", launches.open_navigation),
+    path("forwarding", launches.show_forwarding),
     path("tools/<str:tool_id>/open", launches.open_from_account),
     path("courses/<str:course_id>/build", course_pages.build_course),
     path("courses/<str:course_id>/cartridge", course_pages.import_file),

@@ -30,9 +30,12 @@ def run_chromium() -> Iterator[Browser]:
 class Screen:
     """One person's browser: cookies, tabs and clipboard of their own. What goes wrong in it is kept in `problems`."""
 
-    def __init__(self, browser: Browser, *, width: int = 1200, height: int = 900) -> None:
-        self.context: BrowserContext = browser.new_context(
-            viewport={"width": width, "height": height}, ignore_https_errors=True
+    def __init__(self, browser: Browser | BrowserContext, *, width: int = 1200, height: int = 900) -> None:
+        # A context that is there already has settings of its own, and one person after the other.
+        self.context: BrowserContext = (
+            browser.new_context(viewport={"width": width, "height": height}, ignore_https_errors=True)
+            if isinstance(browser, Browser)
+            else browser
         )
         self.context.set_default_timeout(MILLISECONDS)
         self.context.grant_permissions(["clipboard-read", "clipboard-write"])
@@ -76,7 +79,9 @@ class Screen:
 class LmsScreen(Screen):
     """A person of the practice LMS."""
 
-    def __init__(self, browser: Browser, lms: str, name: str, *, width: int = 1200, height: int = 900) -> None:
+    def __init__(
+        self, browser: Browser | BrowserContext, lms: str, name: str, *, width: int = 1200, height: int = 900
+    ) -> None:
         super().__init__(browser, width=width, height=height)
         self.lms = lms
         self.page.goto(f"{lms}/?q={name}")

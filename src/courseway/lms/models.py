@@ -387,6 +387,16 @@ class Launch(models.Model):
         return f"{self.reference} · {self.outcome}"
 
 
+class UsedTabCode(models.Model):
+    """A code that carried a launch from a frame into a new tab (`new_tab.py`). Kept while it could be tried again."""
+
+    digest = models.CharField(max_length=43, unique=True)
+    used_at = models.DateTimeField(db_index=True)
+
+    def __str__(self) -> str:
+        return self.digest
+
+
 class PendingSelection(models.Model):
     """A verified message that waits for a teacher's choice, and what was picked so far. Used once, then emptied."""
 

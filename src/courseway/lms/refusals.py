@@ -101,6 +101,14 @@ class SelectionOverError(LtiError):
     hint = "This choice was made already, or its time is over. Open the link in the LMS again to choose anew."
 
 
+class TabCodeOverError(LtiError):
+    """The code that carries a launch into a new tab was used before, is too old, or was not sent by our own page."""
+
+    code = "tab_code_over"
+    status = 410
+    hint = "This way into a new tab is over: it is good once, for two minutes. Open the link in the LMS again."
+
+
 class SessionEndedError(LtiError):
     """The cookie of a launch's session is missing, expired, or no longer what the LMS says."""
 

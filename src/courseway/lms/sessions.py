@@ -35,6 +35,8 @@ from courseway.orgs.models import Account
 from courseway.orgs.visitor import LaunchVisit, Visitor
 
 LIFETIME = timedelta(hours=12)
+KEPT_COOKIE = "cw-kept"
+_FRAMES = ("iframe", "frame", "object", "embed", "fencedframe")
 _SALT = "courseway.lms.sessions"
 _SELECTION_SALT = _SALT + ".selection"
 _REVIEW_SALT = _SALT + ".review"
@@ -160,6 +162,19 @@ def read_launch_cookie(request: HttpRequest, name: str) -> str | None:
     if value is None and not settings.PUBLIC_IS_HTTPS:
         return request.COOKIES.get(name + "-http")
     return value
+
+
+def keeps_cookies(request: HttpRequest) -> bool:
+    return read_launch_cookie(request, KEPT_COOKIE) is not None
+
+
+def may_lose_cookies(request: HttpRequest) -> bool:
+    """True in a frame that never showed us a cookie of ours. Clients that say nothing count as ordinary windows."""
+    return request.headers.get("Sec-Fetch-Dest") in _FRAMES and not keeps_cookies(request)
+
+
+def login_cookie_name(attempt_id: str) -> str:
+    return f"cw-login-{attempt_id}"
 
 
 class PartitionedMorsel(Morsel[str]):

@@ -6,6 +6,8 @@ from django.urls import path
 
 from courseway.lms import views
 from courseway.lms.dynamic_registration_views import open_registration
+from courseway.lms.frames import show_kept
+from courseway.lms.tab_views import continue_in_tab
 from courseway.lms.tool_config_views import show_canvas_json, show_tool_xml
 
 app_name = "lti"
@@ -14,6 +16,8 @@ urlpatterns = [
     path("login", views.login, name="login"),
     path("launch", views.launch, name="launch"),
     path("keys", views.keys, name="keys"),
+    path("kept", show_kept, name="kept"),
+    path("continue", continue_in_tab, name="continue"),
     path("config.xml", show_tool_xml, name="config_xml"),
     path("canvas.json", show_canvas_json, name="canvas_json"),
     path("register/<str:token>", open_registration, name="register"),

@@ -12,8 +12,9 @@ from django.conf import settings
 from django.http import HttpRequest
 
 from courseway.lms import keysets, platforms
+from courseway.lms.browser_binding import read_stored_secret
 from courseway.lms.platforms import KnownPlatform
-from courseway.lms.sessions import read_launch_cookie
+from courseway.lms.sessions import login_cookie_name, read_launch_cookie
 from ltikit.errors import LtiError, StateError, UnknownKeyError, UnknownPlatformError
 from ltikit.launch import Launch
 from ltikit.v11 import launch as v11
@@ -76,11 +77,13 @@ def verify_v13(request: HttpRequest, form: Pairs, trail: Trail, *, now: datetime
     _note_claimed_platform(form, trail)
     id_token, state = v13_login.parse_launch_form(form)
     trail.step = "state"
-    attempt_id = v13_login.peek_attempt_id(state)
+    browser_secret = read_launch_cookie(request, login_cookie_name(v13_login.peek_attempt_id(state)))
+    if browser_secret is None:
+        browser_secret = read_stored_secret(request, form)
     attempt = v13_login.open_attempt(
         state,
         secrets=[key.encode() for key in settings.SECRET_KEYS],
-        browser_secret=read_launch_cookie(request, login_cookie_name(attempt_id)),
+        browser_secret=browser_secret,
         now=now,
     )
 
@@ -139,17 +142,15 @@ def _verify_with_fresh_keys(
     return launch
 
 
-def login_cookie_name(attempt_id: str) -> str:
-    return f"cw-login-{attempt_id}"
-
-
-def begin_login(login: v13_login.LoginRequest, platform: KnownPlatform, *, now: datetime) -> tuple[str, str, str, str]:
-    """A sign-in for this browser: (cookie name, browser secret, state, nonce). Nothing is stored."""
+def begin_login(
+    login: v13_login.LoginRequest, platform: KnownPlatform, *, now: datetime
+) -> tuple[v13_login.LoginAttempt, str, str]:
+    """A sign-in for this browser: the attempt, the browser's secret, the state. Nothing is stored."""
     attempt, browser_secret = v13_login.begin_login(
         registration_id=str(platform.pk), login=login, now=now, random_bytes=secrets.token_bytes
     )
     state = v13_login.seal_attempt(attempt, secret=settings.SECRET_KEYS[0].encode(), browser_secret=browser_secret)
-    return login_cookie_name(attempt.id), browser_secret, state, attempt.nonce
+    return attempt, browser_secret, state
 
 
 def _note_claimed_platform(form: Pairs, trail: Trail) -> None:

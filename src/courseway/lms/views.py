@@ -17,9 +17,12 @@ from courseway.lms import platforms, tool_keys
 from courseway.lms.actual_users import check_accepted, log_review
 from courseway.lms.addresses import redirect_url
 from courseway.lms.arrivals import Landing, arrive, check_deployment, repeat_arrival, replay_key
+from courseway.lms.browser_binding import ask_for_secret, show_login
 from courseway.lms.detection import find_course, read_facts
+from courseway.lms.frames import allow_framing, mark_browser
 from courseway.lms.known import Known, read_known
 from courseway.lms.models import Launch as LaunchRow
+from courseway.lms.new_tab import lead_on
 from courseway.lms.platforms import KnownPlatform
 from courseway.lms.refusals import ForeignTargetError, LaunchMethodError, MissingUserError, NotOfferedError
 from courseway.lms.resolve import (
@@ -41,6 +44,8 @@ from courseway.lms.resolve import (
 from courseway.lms.selection import begin_selection, may_choose, read_wish, wants_links
 from courseway.lms.sessions import (
     landing_url,
+    login_cookie_name,
+    may_lose_cookies,
     open_review_session,
     open_selection_session,
     open_session,
@@ -57,6 +62,7 @@ from ltikit.errors import (
     MalformedMessageError,
     MissingResourceLinkError,
     ReplayError,
+    StateError,
     UnknownPlatformError,
 )
 from ltikit.launch import Launch, Message, Role
@@ -83,19 +89,27 @@ def login(request: HttpRequest) -> HttpResponse:
         trail.platform = platform
         if platform is None or platform.is_revoked:
             raise UnknownPlatformError("no registration of this issuer and client id")
-        cookie, browser_secret, state, nonce = begin_login(request_to_login, platform, now=now)
+        attempt, browser_secret, state = begin_login(request_to_login, platform, now=now)
         url = v13_login.build_authentication_url(
             request_to_login,
             authentication_url=platform.authentication_url,
             client_id=platform.client_id,
             redirect_uri=redirect_url(),
             state=state,
-            nonce=nonce,
+            nonce=attempt.nonce,
         )
     except LtiError as error:
         return refuse(request, error, trail=trail, now=now)
-    response = HttpResponseRedirect(url)
-    response.headers["Cache-Control"] = "no-store"
+    response: HttpResponse
+    if may_lose_cookies(request):
+        response = show_login(
+            request, request_to_login, platform, url=url, attempt_id=attempt.id, secret=browser_secret
+        )
+        mark_browser(response)
+    else:
+        response = HttpResponseRedirect(url)
+        response.headers["Cache-Control"] = "no-store"
+    cookie = login_cookie_name(attempt.id)
     set_launch_cookie(response, cookie, browser_secret, path=f"{settings.PUBLIC_PATH}/lti/", lifetime=LOGIN_LIFETIME)
     return response
 
@@ -128,7 +142,13 @@ def _launch(request: HttpRequest, trail: Trail, now: datetime) -> HttpResponse:
     form = _read_form(request)
     names = {name for name, _ in form}
     if names & {"id_token", "state"}:
-        message = verify_v13(request, form, trail, now=now)
+        try:
+            message = verify_v13(request, form, trail, now=now)
+        except StateError:
+            question = ask_for_secret(request, form, now=now)
+            if question is None:
+                raise
+            return question
         trail.step = "target"
         # The claim counts, not the address: platforms post every LTI 1.3 launch to one redirect URI.
         target = read_target(message.target_link_uri) if message.target_link_uri else Target(Kind.ANY)
@@ -147,7 +167,7 @@ def _launch(request: HttpRequest, trail: Trail, now: datetime) -> HttpResponse:
     target = narrow_target(message, target)
     names_somebody_else = any(name.startswith("actual_user_") for name in message.custom)
     if names_somebody_else and (actual := read_actual_user(message)):
-        return _review(message, actual, platform, target, trail, now)
+        return _review(request, message, actual, platform, target, trail, now)
     if may_want_links(message, target) and wants_links(message, target):
         known = _read_known(message, platform, target)
         trail.step = "arrive"
@@ -164,11 +184,17 @@ def _launch(request: HttpRequest, trail: Trail, now: datetime) -> HttpResponse:
     response.status_code = 303
     response.headers["Cache-Control"] = "no-store"
     open_session(response, landing, return_url=message.return_url, page=message.custom.get("page", ""), now=now)
-    return response
+    return lead_on(request, response) if may_lose_cookies(request) else response
 
 
 def _review(
-    message: Launch, actual: ActualUser, platform: KnownPlatform, target: Target, trail: Trail, now: datetime
+    request: HttpRequest,
+    message: Launch,
+    actual: ActualUser,
+    platform: KnownPlatform,
+    target: Target,
+    trail: Trail,
+    now: datetime,
 ) -> HttpResponse:
     """The launch is a student's, and somebody else sits there: one submission to be read (B9)."""
     known = _read_known(message, platform, target)
@@ -183,7 +209,7 @@ def _review(
     response.status_code = 303
     response.headers["Cache-Control"] = "no-store"
     open_review_session(response, ticket)
-    return response
+    return lead_on(request, response) if may_lose_cookies(request) else response
 
 
 def _land(message: Launch, platform: KnownPlatform, target: Target, trail: Trail, now: datetime) -> Landing | None:
@@ -267,12 +293,12 @@ def _ask(request: HttpRequest, message: Launch, platform: KnownPlatform, target:
             "is_for_lms": is_for_lms,
             "return_url": build_return_url(message.return_url),
         }
-        return _framed(render(request, "lms/waiting.html", context))
+        return allow_framing(render(request, "lms/waiting.html", context))
     response = HttpResponseRedirect(selection_url(row.reference))
     response.status_code = 303
     response.headers["Cache-Control"] = "no-store"
     open_selection_session(response, row.reference, expires_at=selection.expires_at)
-    return response
+    return lead_on(request, response) if may_lose_cookies(request) else response
 
 
 def refuse(
@@ -312,7 +338,7 @@ def refuse(
         "return_url": build_return_url(return_url, error_message=f"{error.hint} ({reference})") if return_url else "",
         "is_student": message is not None and message.role is not Role.TEACHER,
     }
-    return _framed(render(request, "lms/refused.html", context, status=error.status))
+    return allow_framing(render(request, "lms/refused.html", context, status=error.status))
 
 
 @require_safe
@@ -320,13 +346,6 @@ def keys(request: HttpRequest) -> HttpResponse:
     """Our keyset (RFC 7517), which platforms read to verify what we sign."""
     response = HttpResponse(tool_keys.published_keyset(), content_type="application/json")
     response.headers["Cache-Control"] = "public, max-age=3600"
-    return response
-
-
-def _framed(response: HttpResponse) -> HttpResponse:
-    """LMSs show launches in frames; whatever they show must be readable there too."""
-    response._csp_replace = {"frame-ancestors": ["*"]}  # type: ignore[attr-defined]
-    response.headers["Cache-Control"] = "no-store"
     return response
 
 

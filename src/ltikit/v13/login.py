@@ -9,7 +9,8 @@
     attempt = open_attempt(state, ..., browser_secret=...)      # or StateError
 
 Nothing has to be stored between the two requests: the state is sealed with the tool's own secret and bound to the
-browser by a hash of a secret that only this browser holds.
+browser by a hash of a secret that only this browser holds: in a cookie, or, where it keeps none, in the platform's
+storage, for which `find_stored_secret` tells where to look.
 """
 
 from __future__ import annotations
@@ -36,9 +37,10 @@ MAX_STATE = 4096
 _ATTEMPT_ID = re.compile(r"[A-Za-z0-9_-]{22}")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _SURROGATE = re.compile(r"[\ud800-\udfff]")
-_PURPOSE = b"ltikit login attempt 1\n"
+_PURPOSE = b"ltikit login attempt 2\n"
 _CLOCK_SKEW = timedelta(seconds=60)
 _KEPT_TARGET = 200
+_KEPT_STORAGE = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +66,7 @@ class LoginAttempt:
 
     `issued_at` is in whole seconds, UTC. `deployment_id` is what the login request named, "" if it named none:
     the launch must then be of that deployment. `target_link_uri` is for logs, and left out when it is long.
+    `storage_target` is the frame of the platform that stores data for tools (`lti_storage_target`), "" if none does.
     """
 
     id: str
@@ -72,6 +75,18 @@ class LoginAttempt:
     issued_at: datetime
     deployment_id: str = ""
     target_link_uri: str = ""
+    storage_target: str = ""
+
+
+class StoredSecret(NamedTuple):
+    """Where a browser without cookies has the secret of an attempt: in the storage of this registration's platform.
+
+    `storage_target` is "_parent" or the name of a frame.
+    """
+
+    attempt_id: str
+    registration_id: str
+    storage_target: str
 
 
 class BegunLogin(NamedTuple):
@@ -138,6 +153,7 @@ def begin_login(
         issued_at=_as_utc(now).replace(microsecond=0),
         deployment_id=login.deployment_id,
         target_link_uri=login.target_link_uri if len(login.target_link_uri) <= _KEPT_TARGET else "",
+        storage_target=login.storage_target if len(login.storage_target) <= _KEPT_STORAGE else "",
     )
     return BegunLogin(attempt, _encode(random_bytes(32)))
 
@@ -152,6 +168,7 @@ def seal_attempt(attempt: LoginAttempt, *, secret: bytes, browser_secret: str) -
         int(attempt.issued_at.timestamp()),
         attempt.deployment_id,
         attempt.target_link_uri,
+        attempt.storage_target,
         _browser_mark(browser_secret),
     ]
     text = json.dumps(content, ensure_ascii=False, separators=(",", ":"))
@@ -185,6 +202,32 @@ def open_attempt(
     Raises `StateError` when the state is forged, expired, of the future, of another browser, or when the browser
     holds nothing; `detail` says which. Using it only once is the caller's part (see `Launch.nonce`).
     """
+    attempt, mark = _unseal(state, secrets)
+    if not browser_secret:
+        raise StateError("this browser holds nothing of the sign-in: its cookies are blocked, or it began elsewhere")
+    if not hmac.compare_digest(mark.encode(), _browser_mark(browser_secret).encode()):
+        raise StateError("the sign-in began in another browser")
+    _check_age(attempt, now, lifetime)
+    return attempt
+
+
+def find_stored_secret(
+    state: str, *, secrets: Sequence[bytes], now: datetime, lifetime: timedelta = timedelta(minutes=10)
+) -> StoredSecret | None:
+    """Where to look for the browser secret of a `state` that came back without a cookie; None if nowhere.
+
+    Raises `StateError` like `open_attempt`. Nothing is bound to a browser yet: that the state is genuine only allows
+    to ask this browser for the secret, and `open_attempt` decides.
+    """
+    attempt, _ = _unseal(state, secrets)
+    _check_age(attempt, now, lifetime)
+    if not attempt.storage_target:
+        return None
+    return StoredSecret(attempt.id, attempt.registration_id, attempt.storage_target)
+
+
+def _unseal(state: str, secrets: Sequence[bytes]) -> tuple[LoginAttempt, str]:
+    """The attempt of a genuine state and the mark of the browser that it is bound to."""
     attempt_id = peek_attempt_id(state)
     body, _, mac = state.rpartition(".")
     if len(state) > MAX_STATE or body.count(".") != 1 or not state.isascii():
@@ -193,13 +236,9 @@ def open_attempt(
     fits = [hmac.compare_digest(mac.encode(), _encode(_mac(body, secret)).encode()) for secret in secrets]
     if not any(fits):
         raise StateError("the state is forged, or was sealed with a secret that is no longer used")
-    registration_id, nonce, issued_at, deployment_id, target_link_uri, mark = json.loads(
+    registration_id, nonce, issued_at, deployment_id, target_link_uri, storage_target, mark = json.loads(
         urlsafe_b64decode(body[23:] + "=" * (-len(body[23:]) % 4))
     )
-    if not browser_secret:
-        raise StateError("this browser holds nothing of the sign-in: its cookies are blocked, or it began elsewhere")
-    if not hmac.compare_digest(mark.encode(), _browser_mark(browser_secret).encode()):
-        raise StateError("the sign-in began in another browser")
     attempt = LoginAttempt(
         id=attempt_id,
         registration_id=registration_id,
@@ -207,13 +246,17 @@ def open_attempt(
         issued_at=datetime.fromtimestamp(issued_at, UTC),
         deployment_id=deployment_id,
         target_link_uri=target_link_uri,
+        storage_target=storage_target,
     )
+    return attempt, mark
+
+
+def _check_age(attempt: LoginAttempt, now: datetime, lifetime: timedelta) -> None:
     age = _as_utc(now) - attempt.issued_at
     if age > lifetime:
         raise StateError(f"the sign-in began {int(age.total_seconds())} s ago")
     if age < -_CLOCK_SKEW:
         raise StateError("the sign-in began in the future")
-    return attempt
 
 
 def build_authentication_url(

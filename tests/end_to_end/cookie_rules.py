@@ -1,0 +1,51 @@
+"""Chromiums that treat cookies of framed sites differently, as people's browsers do.
+
+`on`: every cookie is kept. `blocked`: no third-party cookies but partitioned ones (CHIPS), Chromium's own setting.
+`none`: a frame of the tool in the LMS's page keeps no cookie at all, as in browsers without partitioned cookies.
+"""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from playwright.sync_api import BrowserContext, expect, sync_playwright
+
+from tests.end_to_end.chromium import find_chromium
+from tests.end_to_end.demo import CHROMIUM_ARGUMENTS
+from tests.end_to_end.lms_screen import MILLISECONDS
+
+RULES = ("on", "blocked", "none")
+
+
+@contextmanager
+def run_chromiums(tool: str, lms: str, *rules: str) -> Iterator[dict[str, BrowserContext]]:
+    """A Chromium with a profile of its own for each rule."""
+    with sync_playwright() as playwright, tempfile.TemporaryDirectory() as folder:
+        expect.set_options(timeout=MILLISECONDS)
+        contexts = {}
+        for rule in rules:
+            profile = Path(folder) / rule
+            (profile / "Default").mkdir(parents=True)
+            preferences = {"profile": _make_preferences(rule, tool, lms)}
+            (profile / "Default" / "Preferences").write_text(json.dumps(preferences))
+            contexts[rule] = playwright.chromium.launch_persistent_context(
+                profile, executable_path=str(find_chromium()), args=CHROMIUM_ARGUMENTS
+            )
+        yield contexts
+        for context in contexts.values():
+            context.close()
+
+
+def _make_preferences(rule: str, tool: str, lms: str) -> dict[str, Any]:
+    if rule == "on":
+        return {"cookie_controls_mode": 0, "block_third_party_cookies": False}
+    blocked: dict[str, Any] = {"cookie_controls_mode": 1, "block_third_party_cookies": True}
+    if rule == "none":
+        never = {"setting": 2, "last_modified": "13300000000000000"}
+        blocked["content_settings"] = {"exceptions": {"cookies": {f"{tool},{lms}": never}}}
+    return blocked
