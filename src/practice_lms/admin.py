@@ -176,7 +176,7 @@ def show_messages(request: HttpRequest) -> HttpResponse:
             "exchanges": list_exchanges(db, service=service, limit=60),
             "tokens": list_tokens(db, limit=20),
             "scores": [{**one, "person_name": names.get(one["person_id"], one["person_id"])} for one in newest],
-            "services": (*SERVICES, "auth", "selection"),
+            "services": (*SERVICES, "auth", "selection", "registration"),
             "service": service,
             "violations": list_violations(db)[::-1][:40],
             "bans": list_bans(db),

@@ -27,6 +27,10 @@
                                          editor_button, account_navigation.
                                          Options: see `practice_lms.tools.ToolOptions`, among them "privacy",
                                          "selection_method", "shares_roster", "oauth_compliant".
+    POST /api/registrations             {"tool_url", "profile"?, "is_old"? (as a Moodle of 2020)} begins a registration
+                                         by that address; answers {"id", "url" to open in a browser, "token", ..}
+                                        {"activate": tool id} lets a registered tool be opened
+    GET  /api/registrations?id=         {"state": waiting|registered, "tool_id", "received": what the tool said, ..}
     GET  /api/links?course=             POST {"id"?, "course", "tool", "title", "url"?, "points"?, "custom"?: {...},
                                          "description"?, "module"?, "page"?, "state"?: published|unpublished,
                                          "allowed_attempts"?, "hints"?: {"window"?: {..}, "iframe"?: {..}}}

@@ -98,6 +98,9 @@ CREATE TABLE IF NOT EXISTS ban (
 CREATE TABLE IF NOT EXISTS violation (
     id INTEGER PRIMARY KEY AUTOINCREMENT, happened_at REAL NOT NULL, service TEXT NOT NULL, method TEXT NOT NULL,
     path TEXT NOT NULL, course_id TEXT NOT NULL, link_id TEXT NOT NULL, detail TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS offer (
+    id TEXT PRIMARY KEY, token TEXT NOT NULL, tool_url TEXT NOT NULL, profile TEXT NOT NULL, is_old INTEGER NOT NULL,
+    created_at REAL NOT NULL, tool_id TEXT NOT NULL DEFAULT '', received TEXT NOT NULL DEFAULT '{}');
 CREATE TABLE IF NOT EXISTS mail (
     id INTEGER PRIMARY KEY AUTOINCREMENT, sent_at REAL NOT NULL, person_id TEXT NOT NULL, course_id TEXT NOT NULL,
     line_item_id TEXT NOT NULL, subject TEXT NOT NULL);
@@ -113,6 +116,7 @@ ADDED_COLUMNS = (
     ("tool", "profile", "TEXT NOT NULL DEFAULT ''"),
     ("tool", "course_id", "TEXT NOT NULL DEFAULT ''"),
     ("tool", "placements", "TEXT NOT NULL DEFAULT '{}'"),
+    ("tool", "state", "TEXT NOT NULL DEFAULT 'active'"),
     ("link", "history", "TEXT NOT NULL DEFAULT '[]'"),
     ("link", "module_id", "TEXT REFERENCES module (id) ON DELETE SET NULL"),
     ("link", "page_id", "TEXT REFERENCES page (id) ON DELETE CASCADE"),

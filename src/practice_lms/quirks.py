@@ -36,7 +36,14 @@ def _fixed(area: str, number: str, profiles: tuple[str, ...], sentence: str) -> 
     return Quirk(number, sentence, profiles, profiles, area, is_fixed=True)
 
 
-LAUNCH, COPY, LINKING, GRADING, PEOPLE = AREAS = ("Launches", "Course copy", "Deep linking", "Grades", "People")
+LAUNCH, COPY, LINKING, GRADING, PEOPLE, REGISTRATION = AREAS = (
+    "Launches",
+    "Course copy",
+    "Deep linking",
+    "Grades",
+    "People",
+    "Registration",
+)
 
 QUIRKS = (
     _always(GRADING, "C1", "canvas", "SpeedGrader opens a submission with the course's id as resource link id."),
@@ -112,6 +119,26 @@ QUIRKS = (
     _offered(LAUNCH, "G4", EVERY, "resource_link_id is missing."),
     _offered(LAUNCH, "G5", EVERY, "The context is missing."),
     _offered(LAUNCH, "G6", EVERY, "tool_consumer_instance_guid is missing."),
+    _always(
+        REGISTRATION, "C26", "canvas", "The scope openid is offered, and a registration that asks for it gets 422."
+    ),
+    _fixed(REGISTRATION, "C28", ("canvas",), "Placements and privacy have names of Canvas's own, which others ignore."),
+    _always(REGISTRATION, "D8", "brightspace", "A registration comes without a token."),
+    _fixed(REGISTRATION, "M11", EVERY, "A registration token is good for one tool: the second try gets 401."),
+    Quirk(
+        "M16",
+        "A tool that registered itself cannot be opened before an administrator activates it.",
+        EVERY,
+        ("canvas", "moodle", "blackboard", "brightspace"),
+        REGISTRATION,
+    ),
+    Quirk(
+        "B7",
+        "The answer to a registration names no deployment: there are many of one client.",
+        EVERY,
+        ("blackboard", "brightspace"),
+        REGISTRATION,
+    ),
     Quirk("G7", "aud is a list.", EVERY, ("schoology",), LAUNCH),
     Quirk("G8", "Published keys do not name their algorithm.", EVERY, ("brightspace",), LAUNCH),
     Quirk("G11", "The roster holds lti11_legacy_user_id.", EVERY, ("canvas",), PEOPLE),

@@ -148,6 +148,8 @@ def prepare_scene(
         raise RefusedError("This person is not in the course of this link.", 403)
     if course is not None and tool.course_id not in ("", course.id):
         raise RefusedError("That tool belongs to another course alone.", 403)
+    if tool.state != "active":
+        raise RefusedError("An administrator has to activate this tool first.", 403)
     profile = choose_profile(db, tool.profile, course.profile if course else "")
     framed = document_target == "frame" or (profile.has("C21") and document_target == "tab")
     scene = LaunchScene(

@@ -51,7 +51,6 @@ from practice_lms.tokens import (
     verify_assertion,
 )
 from practice_lms.tools import (
-    ALL_SCOPES,
     SCOPE_LINE_ITEM,
     SCOPE_LINE_ITEM_READ,
     SCOPE_RESULT_READ,
@@ -62,27 +61,6 @@ from practice_lms.violations import ForbiddenCallError
 
 KEYSET_TIMEOUT = 5.0
 BRIGHTSPACE_AUDIENCE = "https://api.brightspace.com/auth/token"
-
-
-def show_openid_configuration(request: HttpRequest) -> JsonResponse:
-    """What the platform is, for programs."""
-    here = addresses()
-    return JsonResponse(
-        {
-            "issuer": here.issuer,
-            "authorization_endpoint": here.auth_url,
-            "token_endpoint": here.token_url,
-            "token_endpoint_auth_methods_supported": ["private_key_jwt"],
-            "token_endpoint_auth_signing_alg_values_supported": ["RS256"],
-            "jwks_uri": here.keyset_url,
-            "scopes_supported": ["openid", *ALL_SCOPES],
-            "response_types_supported": ["id_token"],
-            "response_modes_supported": ["form_post"],
-            "subject_types_supported": ["public"],
-            "id_token_signing_alg_values_supported": ["RS256"],
-            "claims_supported": ["sub", "iss", "name", "given_name", "family_name", "email"],
-        }
-    )
 
 
 @service("keyset")

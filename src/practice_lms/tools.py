@@ -60,6 +60,7 @@ COLUMNS = (
     "profile",
     "course_id",
     "placements",
+    "state",
 )
 
 
@@ -157,6 +158,8 @@ class Tool:
     profile: str = ""
     course_id: str = ""
     placements: Mapping[str, str] = field(default_factory=dict)
+    state: str = "active"
+    """`active`, or `pending` until an administrator activates what registered itself."""
 
     @property
     def granted_scopes(self) -> tuple[str, ...]:
@@ -207,6 +210,7 @@ def save_tool(db: sqlite3.Connection, values: Mapping[str, Any], *, tool_id: str
         tool.profile,
         tool.course_id,
         json.dumps(dict(tool.placements)),
+        tool.state,
     )
     if before:
         assignments = ", ".join(f"{column} = ?" for column in COLUMNS)
@@ -215,6 +219,11 @@ def save_tool(db: sqlite3.Connection, values: Mapping[str, Any], *, tool_id: str
         marks = ", ".join("?" * len(COLUMNS))
         db.execute(f"INSERT INTO tool ({', '.join(COLUMNS)}) VALUES ({marks})", row)  # noqa: S608 - own names
     return tool
+
+
+def activate_tool(db: sqlite3.Connection, tool_id: str) -> Tool:
+    """Let a tool that registered itself be opened."""
+    return save_tool(db, {"state": "active"}, tool_id=get_tool(db, tool_id).id)
 
 
 def clone_tool(db: sqlite3.Connection, tool: Tool, course_id: str) -> Tool:
@@ -287,6 +296,7 @@ def _read_shared(values: Mapping[str, Any]) -> dict[str, Any]:
         "placements": {str(name): str(address or "") for name, address in placements.items()},
         "profile": check_profile(str(values.get("profile") or "")),
         "course_id": str(values.get("course_id") or values.get("course") or ""),
+        "state": "pending" if values.get("state") == "pending" else "active",
     }
 
 
@@ -386,4 +396,5 @@ def _read_tool(row: sqlite3.Row) -> Tool:
         profile=row["profile"],
         course_id=row["course_id"],
         placements=json.loads(row["placements"]),
+        state=row["state"],
     )

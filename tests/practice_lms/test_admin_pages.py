@@ -53,7 +53,7 @@ def test_profiles_page(lms: PracticeLms, browser: httpx2.Client, quirks: Switch,
         assert (box[1] is not None, box[2] is not None) == (quirk["is_on"], quirk["is_fixed"])
     submit(browser, "/admin/profiles?profile=canvas", act="switch", profile="canvas", quirk_C12="on")
     after = {one["name"]: one["quirks"] for one in lms.get("profiles")["profiles"]}["canvas"]
-    assert {number for number, one in after.items() if one["is_on"]} == {"C12", "D4", "M13"}
+    assert {number for number, one in after.items() if one["is_on"]} == {"C12", "C28", "D4", "M11", "M13"}
     submit(browser, "/admin/profiles", act="use", place=f"course:{course}", profile="sakai")
     assert next(one for one in lms.get("courses") if one["id"] == course)["profile"] == "sakai"
     submit(browser, "/admin/profiles", act="reset")
