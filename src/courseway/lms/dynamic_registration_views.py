@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import urlsplit
 
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
@@ -110,6 +111,7 @@ def _ask(
     words = {
         "organization": link.organization,
         "configuration": configuration,
+        "host": urlsplit(configuration.registration_url).netloc,
         "missing": list_missing(configuration),
         "form": form,
         "address": request.get_full_path(),
