@@ -48,6 +48,9 @@ term-rollover: setup ## Roll a term over in every LMS, by LTI 1.1 and 1.3, and p
 guides: setup ## Write docs/guides from the guides of the product
 	@$(PY) scripts/write_guides.py
 
+quirks: setup ## Write docs/quirks.md from ltikit/quirks.py and the tests that name a quirk
+	@$(PY) scripts/write_quirks.py
+
 lock: setup ## Write requirements/*.txt anew from pyproject.toml, with hashes and without addresses
 	@set -e
 	lock() { $(VENV)/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
@@ -67,4 +70,4 @@ clean: ## Remove .venv, .venv-peers, caches and the demo's data
 	@rm -rf $(VENV) .venv-peers .mypy_cache .ruff_cache .import_linter_cache .hypothesis data/demo
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-.PHONY: help setup demo programs test check format test-peers spec-table term-rollover guides lock lock-peers clean
+.PHONY: help setup demo programs test check format test-peers spec-table term-rollover guides quirks lock lock-peers clean

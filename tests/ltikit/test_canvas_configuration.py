@@ -109,6 +109,7 @@ def test_json_has_the_four_placements() -> None:
     assert all(placement["enabled"] and placement["text"] == "Courseway" for placement in placements)
 
 
+@pytest.mark.quirk("C36")
 def test_both_ask_for_histories_and_course_identities() -> None:
     """Each launch is to carry the variables by which a course and its copies are recognised (quirk C36)."""
     expected = {

@@ -61,12 +61,14 @@ def test_the_parameters_we_ask_for_are_the_ones_we_read() -> None:
     assert read_custom(custom) == LinkHistory(("x-1",), ("x-1",))
 
 
+@pytest.mark.quirk("B4", "D3")
 @pytest.mark.parametrize("name", ["resource_link_id_history", "ext_d2l_resource_link_id_history"])
 def test_parameters_of_blackboard_and_brightspace(name: str) -> None:
     """LTI 1.1 forms of Blackboard (quirk B4) and Brightspace (quirk D3) carry the history as a field of their own."""
     assert read_form(**{name: "_12_1,_7_1"}).resource_link_ids == ("_12_1", "_7_1")
 
 
+@pytest.mark.quirk("D3")
 def test_the_claim_of_brightspace() -> None:
     """Brightspace puts both histories into a claim of its own (quirk D3)."""
     claim = {"Context.id.history": "101,99", "ResourceLink.id.history": "t-5", "user_id": 7}
@@ -75,6 +77,7 @@ def test_the_claim_of_brightspace() -> None:
         assert read_history(launch(make_claims(**{D2L: nothing}))) == LinkHistory()
 
 
+@pytest.mark.quirk("B4")
 def test_the_whole_chain_newest_first() -> None:
     """Every id of the chain is kept in its order, and named once even if several places name it."""
     claim = {"ResourceLink.id.history": "c,b"}
@@ -82,6 +85,7 @@ def test_the_whole_chain_newest_first() -> None:
     assert read_history(launch(make_claims(custom=custom, **{D2L: claim}))).resource_link_ids == ("c", "b", "a")
 
 
+@pytest.mark.quirk("M7")
 @pytest.mark.parametrize("value", ["", " , ,", "$ResourceLink.id.history", '""', None, ["$ResourceLink.id.history"]])
 def test_no_history(value: object) -> None:
     """Blank values and variables that the platform did not expand (Moodle, quirk M7) are no history."""

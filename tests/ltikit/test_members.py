@@ -30,6 +30,7 @@ def read_one(**member: Any) -> Member:
     return read({"user_id": "u1", "roles": ["Learner"], **member}).members[0]
 
 
+@pytest.mark.quirk("G11")
 def test_a_whole_member() -> None:
     """Everything that a platform says about a member is read, and the page says which context it lists."""
     page = read(
@@ -81,6 +82,7 @@ def test_lists_in_other_shapes(container: Any) -> None:
     assert [member.user_id for member in page.members] == ["a", "b"]
 
 
+@pytest.mark.quirk("B5")
 def test_one_member_as_an_object() -> None:
     """A single member in the place of the list is a list of one, and so is a message in the place of messages."""
     page = parse_members(respond({"members": {"user_id": "a", "message": {"x": 1}, "roles": "Instructor"}}), url=URL)
@@ -133,6 +135,7 @@ def test_entries_without_an_id_are_counted() -> None:
     assert ([member.user_id for member in page.members], page.unreadable) == (["a"], 4)
 
 
+@pytest.mark.quirk("B15")
 def test_pages_and_differences() -> None:
     """The next page and the differences are named by the Link header and used as they stand."""
     link = f'<{URL}&p=2>; rel="next", <https://lms.example/courses/7/members?since=9>; rel=differences'

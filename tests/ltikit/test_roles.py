@@ -89,18 +89,21 @@ STUDENTS: list[list[str]] = [
 ]
 
 
+@pytest.mark.quirk("C35", "G29")
 @pytest.mark.parametrize("roles", TEACHERS)
 def test_teaching_roles_of_the_context_make_a_teacher(roles: list[str]) -> None:
     """Each spelling of a teaching context role gives teacher rights, whatever stands beside it."""
     assert strongest_role(roles) is Role.TEACHER
 
 
+@pytest.mark.quirk("C48", "G2")
 @pytest.mark.parametrize("roles", MENTORS)
 def test_mentors_and_observers_only_read(roles: list[str]) -> None:
     """Mentor and Observer make a mentor, also beside the NonCreditLearner that Canvas sends with them."""
     assert strongest_role(roles) is Role.MENTOR
 
 
+@pytest.mark.quirk("C35", "G29", "G1")
 @pytest.mark.parametrize("roles", STUDENTS)
 def test_everything_else_is_a_student(roles: list[str]) -> None:
     """No role, an unknown one, and any role of the institution or the system give the least right."""
@@ -122,6 +125,7 @@ def test_the_order_of_roles_does_not_count(roles: list[str]) -> None:
     assert strongest_role(roles) is Role.MENTOR
 
 
+@pytest.mark.quirk("G1", "O6")
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
@@ -137,6 +141,7 @@ def test_a_role_is_taken_apart(text: str, expected: ParsedRole) -> None:
     assert expected == parse_role(text)
 
 
+@pytest.mark.quirk("C16")
 def test_the_preview_student_is_known() -> None:
     """The system role TestUser marks a test user beside any other role, and a context role of that name does not."""
     assert is_test_user([f"{MEMBERSHIP}#Learner", "http://purl.imsglobal.org/vocab/lti/system/person#TestUser"])

@@ -20,6 +20,7 @@ from ltikit.http import Response
 from ltikit.services import MAX_DETAIL, raise_for_status, read_retry_after
 
 
+@pytest.mark.quirk("C30", "D2")
 @pytest.mark.parametrize(
     ("status", "body", "error"),
     [

@@ -147,6 +147,7 @@ def test_wild_requests_are_read_or_refused_by_name(changes: dict[str, str]) -> N
     assert read.return_url.startswith(("http://", "https://"))
 
 
+@pytest.mark.quirk("D6")
 def test_every_member_of_a_link() -> None:
     """A link carries text, custom parameters, column and how to show it (§4)."""
     item = ResourceLinkItem(
@@ -195,6 +196,7 @@ def test_links_are_shown_in_a_way_that_the_platform_offers(targets: str, expecte
     assert advice == (expected and {**expected, **size})
 
 
+@pytest.mark.quirk("C19", "D5")
 def test_canvas_gets_custom_parameters_in_the_address_too() -> None:
     """Canvas drops custom parameters of content items (quirk C19), Brightspace wants no query (quirk D5)."""
     item = ResourceLinkItem(url="https://tool.example.org/lti/a/x1?page=2", title="x", custom={"assignment_id": "c 9"})
@@ -329,6 +331,7 @@ def test_wild_titles_survive_the_redirect(title: str) -> None:
     assert returned["url"] == LINK.url
 
 
+@pytest.mark.quirk("C20", "C22")
 @given(st.dictionaries(st.text("abcxyz_.", min_size=1).filter(lambda name: name.strip("_.")), TEXT, max_size=4))
 def test_parameters_in_the_address_come_back_in_the_launch(custom: dict[str, str]) -> None:
     """What the address carries is read like a custom parameter of the form, once, however often it is added."""

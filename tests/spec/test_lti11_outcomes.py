@@ -186,6 +186,7 @@ def answer(
 </imsx_POXEnvelopeResponse>""".encode()
 
 
+@pytest.mark.quirk("O4")
 @pytest.mark.parametrize("status", [200, 201, 202])
 @pytest.mark.parametrize("code_major", ["success", "Success", "processing"])
 @pytest.mark.parametrize("namespace", ["", f' xmlns="{NAMESPACE}"', ' xmlns="http://www.imsglobal.org/lis/oms1p0/pox"'])
@@ -246,6 +247,7 @@ def refuse(response: Response) -> ServiceError:
     return caught.value
 
 
+@pytest.mark.quirk("C10", "B12")
 @pytest.mark.parametrize("status", [200, 422])
 @pytest.mark.parametrize(
     ("words", "error"),

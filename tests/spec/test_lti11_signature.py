@@ -121,6 +121,7 @@ RFC_BASE_STRING = (
 )
 
 
+@pytest.mark.quirk("G14")
 def test_rfc5849_3_4_1_base_string() -> None:
     """Query, body and header give the base string of RFC 5849 §3.4.1.1: empty and repeated names included."""
     header = oauth("9djdj82h48djs9d2", "137131201", "7d8f3e4a", oauth_token="kkk9d7dh3k39sjv7")
@@ -214,6 +215,7 @@ def test_a_field_named_realm_is_signed() -> None:
         verify_form_signature([pair for pair in signed if pair[0] != "realm"], url=URL, secret=SECRET)
 
 
+@pytest.mark.quirk("C23")
 def test_canvas_counts_copied_query_parameters_once() -> None:
     """Canvas copies the query into the body, keeps it in the address and signs it once: accepted."""
     signed = sign([*STUDENT_LAUNCH, ("page", "2"), ("page", "3"), ("x", "")], url=URL)
@@ -229,12 +231,14 @@ def test_a_query_outside_the_body_is_never_ignored(query: str) -> None:
         verify_form_signature(signed, url=f"{URL}?{query}", secret=SECRET)
 
 
+@pytest.mark.quirk("G14")
 def test_query_and_body_with_the_same_pair_count_twice() -> None:
     """By the rule, a pair in the query and in the body is signed twice: also accepted (oauth_compliant Canvas)."""
     url = f"{URL}?page=2"
     verify_form_signature(sign([*STUDENT_LAUNCH, ("page", "2")], url=url), url=url, secret=SECRET)
 
 
+@pytest.mark.quirk("G13")
 def test_behind_a_proxy_the_public_address_counts() -> None:
     """The signature was made over https and the public host; the address seen inside does not verify."""
     signed = sign(STUDENT_LAUNCH)

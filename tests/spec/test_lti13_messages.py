@@ -14,6 +14,7 @@ from tests.ltikit.v13.platform import MEMBERSHIP, TOOL, ec_jwk, ec_key, keyset, 
 SERVICE = "https://lms.example/api/lineitems"
 
 
+@pytest.mark.quirk("G8")
 def test_keys_without_alg_are_used() -> None:
     """A keyset whose keys name no algorithm verifies (Brightspace, quirk G8)."""
     assert "alg" not in rsa_jwk()
@@ -64,6 +65,7 @@ def test_target_is_handed_on_as_it_was_signed() -> None:
     assert launch(make_claims(target_link_uri=target)).target_link_uri == target
 
 
+@pytest.mark.quirk("C3")
 @pytest.mark.parametrize(
     ("custom", "expected"),
     [
@@ -107,6 +109,7 @@ def test_context_without_id_is_no_context(context: Any) -> None:
     assert launch(make_claims(context=context)).context is None
 
 
+@pytest.mark.quirk("G3")
 def test_null_members_count_as_absent() -> None:
     """Platforms write null for what they do not know (Canvas)."""
     link = {"id": "link-1", "title": None, "description": None, "errors": {"errors": {}}}
@@ -164,6 +167,7 @@ def test_preview_student() -> None:
     assert not launch().person.is_test_user
 
 
+@pytest.mark.quirk("C20")
 @pytest.mark.parametrize(
     ("query", "expected"),
     [

@@ -22,6 +22,7 @@ from courseway.lms.tool_keys import signing_key
 from ltikit import vocabulary
 from ltikit.errors import ServiceNotFoundError, ServiceUnauthorizedError
 from ltikit.launch import Outcomes
+from ltikit.quirks import find_profile
 from ltikit.v11.outcomes import delete_result_request, parse_outcome_response, replace_result_request
 from ltikit.v13.ags import ActivityProgress, GradingProgress, Score, parse_score_response, score_request
 from ltikit.v13.token import parse_token_response, token_request
@@ -144,6 +145,7 @@ def build_score(delivery: Delivery, user_id: str) -> Score:
     assert timestamp is not None  # noqa: S101 - the claim wrote it
     if delivery.tried_score is None or not delivery.tried_maximum:
         return Score(user_id, timestamp, ActivityProgress.INITIALIZED, GradingProgress.NOT_READY)
+    profile = find_profile(delivery.resource_link.context.family)
     return Score(
         user_id,
         timestamp,
@@ -152,9 +154,11 @@ def build_score(delivery: Delivery, user_id: str) -> Score:
         GradingProgress.FULLY_GRADED,
         score_given=delivery.tried_score.quantize(_FOUR_DECIMALS, rounding=ROUND_HALF_EVEN),
         score_maximum=delivery.tried_maximum,
-        comment=delivery.tried_comment,
+        comment=delivery.tried_comment.replace("\n", "<br/>") if profile.has("B2") else delivery.tried_comment,
         started_at=delivery.wanted_started_at,
         submitted_at=delivery.wanted_submitted_at,
+        # A grade that changes uses up none of the student's attempts.
+        extensions={vocabulary.CANVAS_SUBMISSION: {"new_submission": False}} if profile.has("C7") else {},
     )
 
 

@@ -75,7 +75,8 @@ def find_by_issuer(issuer: str, client_id: str, *, is_fresh: bool) -> KnownPlatf
     if len(found) != 1:
         return None
     known = _keep(_from_registration(found[0]))
-    _by_registration[(issuer, client_id)] = known
+    if client_id:  # else another one may come, after which nobody is meant
+        _by_registration[(issuer, client_id)] = known
     return known
 
 

@@ -30,6 +30,7 @@ from ltikit.errors import (
 from ltikit.launch import Launch, Message
 from ltikit.parameters import add_custom_parameters, is_web_url
 from ltikit.plain_text import clean_text, clean_title
+from ltikit.quirks import find_profile
 from ltikit.v11.oauth1 import SIGNATURE_METHODS, sign_form
 
 LINK_MEDIA_TYPE: Final = "application/vnd.ims.lti.v1.ltilink"
@@ -99,10 +100,10 @@ def build_selection(
     Raises `ItemTypeNotAcceptedError` and `TooManyItemsError` for what the platform does not accept.
     """
     chosen = check_items(items, settings)
-    is_canvas = launch.platform.family.lower() == "canvas"
+    drops_custom = find_profile(launch.platform.family).has("C19")
     fields = [("lti_message_type", "ContentItemSelection"), ("lti_version", "LTI-1p0")]
     if chosen:
-        graph = [_build_item(item, settings, carries_custom_in_url=is_canvas) for item in chosen]
+        graph = [_build_item(item, settings, carries_custom_in_url=drops_custom) for item in chosen]
         fields.append(("content_items", json.dumps({"@context": _CONTEXT, "@graph": graph}, separators=(",", ":"))))
     if settings.data is not None:
         fields.append(("data", settings.data))

@@ -78,6 +78,7 @@ def _fail_once(service: str, misbehaviour: Misbehaviour) -> Callable[[str, str],
     return lambda asked, key: left.pop() if asked == service and left else None
 
 
+@pytest.mark.quirk("C33", "G26")
 def test_a_score_arrives_by_ags(cast: Cast, lms: FakeLms, clock: Clock, deliver: Callable[[], Delivery]) -> None:
     """Real score and maximum, comment, progress and times are sent with one token, to the address before the query."""
     placed = place_v13(cast.operators, lms.url)
@@ -110,6 +111,7 @@ def test_an_outcome_arrives_by_lti_11(cast: Cast, lms: FakeLms, clock: Clock, de
     assert lms.grades[key] is None
 
 
+@pytest.mark.quirk("C30")
 def test_one_token_serves_a_whole_class(
     cast: Cast, lms: FakeLms, clock: Clock, deliver: Callable[[], Delivery]
 ) -> None:
@@ -126,6 +128,7 @@ def test_one_token_serves_a_whole_class(
     assert "token-1" not in AccessToken.objects.get().value_encrypted
 
 
+@pytest.mark.quirk("G21", "C30")
 def test_a_token_is_shared_with_other_processes_and_renewed_early(
     cast: Cast, lms: FakeLms, clock: Clock, deliver: Callable[[], Delivery]
 ) -> None:
@@ -145,6 +148,7 @@ def test_a_token_is_shared_with_other_processes_and_renewed_early(
     assert AccessToken.objects.count() == 1
 
 
+@pytest.mark.quirk("G20")
 def test_a_refused_token_is_dropped_and_asked_for_once(
     cast: Cast, lms: FakeLms, clock: Clock, deliver: Callable[[], Delivery]
 ) -> None:
@@ -165,6 +169,7 @@ def test_a_refused_token_is_dropped_and_asked_for_once(
     assert delivery.next_try_at is not None
 
 
+@pytest.mark.quirk("M3")
 def test_scopes_are_those_that_the_launch_offered(
     cast: Cast, lms: FakeLms, clock: Clock, deliver: Callable[[], Delivery]
 ) -> None:
@@ -201,6 +206,7 @@ def test_a_passing_failure_is_tried_again(
     assert [one.code for one in DeliveryTry.objects.order_by("pk")] == ["service_unavailable", "sent"]
 
 
+@pytest.mark.quirk("C30")
 def test_retry_after_holds_up_newer_values_and_the_whole_platform(
     cast: Cast, lms: FakeLms, clock: Clock, deliver: Callable[[], Delivery]
 ) -> None:
@@ -266,6 +272,7 @@ def test_each_kind_of_failure_shows_its_state_and_the_words_of_the_lms(
     assert body.decode() in tried.words
 
 
+@pytest.mark.quirk("B12")
 @pytest.mark.parametrize(
     ("description", "code"),
     [
@@ -286,6 +293,7 @@ def test_an_outcome_can_fail_with_200(
     assert deliver().last_error_code == code
 
 
+@pytest.mark.quirk("M2")
 def test_timestamps_suit_an_lms_that_counts_whole_seconds(
     cast: Cast, lms: FakeLms, clock: Clock, deliver: Callable[[], Delivery]
 ) -> None:
@@ -305,6 +313,7 @@ def test_timestamps_suit_an_lms_that_counts_whole_seconds(
     assert lms.grades[f"user-{cast.sam.pk}@1"] == (5, 10)
 
 
+@pytest.mark.quirk("M2")
 def test_a_score_that_is_refused_as_too_old_goes_again_with_a_later_time(
     cast: Cast, lms: FakeLms, clock: Clock, deliver: Callable[[], Delivery]
 ) -> None:
@@ -359,6 +368,7 @@ def test_a_request_that_never_arrived_holds_up_nothing(
     assert "127.0.0.1" in delivery.last_error
 
 
+@pytest.mark.quirk("C18", "O7", "G41")
 def test_a_line_item_is_found_by_its_link(
     cast: Cast, lms: FakeLms, clock: Clock, deliver: Callable[[], Delivery]
 ) -> None:
@@ -389,6 +399,7 @@ def test_a_line_item_of_a_copied_course_is_found_by_our_id(
     assert lms.requests["create"] == 0
 
 
+@pytest.mark.quirk("D7", "M12")
 def test_a_line_item_is_made_once(cast: Cast, lms: FakeLms, clock: Clock, deliver: Callable[[], Delivery]) -> None:
     """Where there is none and the LMS allows it, one column is made for a class, with title, points and our id."""
     placed = place_v13(cast.operators, lms.url, lineitem="")
@@ -437,6 +448,7 @@ def test_without_a_column_and_without_leave_to_make_one_a_teacher_is_needed(
     assert lms.requests["create"] == 0
 
 
+@pytest.mark.quirk("M13")
 def test_a_column_that_moved_is_found_again(
     cast: Cast, lms: FakeLms, clock: Clock, deliver: Callable[[], Delivery]
 ) -> None:
@@ -451,6 +463,7 @@ def test_a_column_that_moved_is_found_again(
     assert DeliveryTry.objects.count() == 1
 
 
+@pytest.mark.quirk("M13")
 def test_a_deleted_column_is_made_anew_only_after_a_teachers_yes(
     cast: Cast, lms: FakeLms, clock: Clock, deliver: Callable[[], Delivery]
 ) -> None:
@@ -503,6 +516,7 @@ def test_results_are_stored_only_under_the_lease(cast: Cast, lms: FakeLms, clock
     assert (delivery.lease_token, delivery.next_try_at) == ("another worker", lease_end)
 
 
+@pytest.mark.quirk("G27")
 def test_one_bad_row_does_not_stop_the_others(
     cast: Cast, lms: FakeLms, clock: Clock, deliver: Callable[[], Delivery]
 ) -> None:

@@ -82,12 +82,14 @@ def test_the_rules_of_send_grade(mode: str, grade: Grade, held: Delivery | None,
     assert decide_wish(mode, grade, held, carries_comment=True) is expected
 
 
+@pytest.mark.quirk("G39")
 def test_a_comment_alone_is_not_sent_where_it_cannot_be_carried() -> None:
     """LTI 1.1 carries no comment: a new one is no reason to send the same number again."""
     grade = replace(FINAL, comment="Well done")
     assert decide_wish("grade_release", grade, _held(), carries_comment=False) is Wish.UNCHANGED
 
 
+@pytest.mark.quirk("C32")
 def test_a_change_that_was_taken_back_before_it_left_sends_nothing(cast: Cast) -> None:
     """8 is in the LMS, 9 is owed, then 8 again before anything left: nothing is sent. Once 9 was tried, 8 is."""
     place_v13(cast.operators).let_in(cast.sam)
@@ -111,6 +113,7 @@ def test_a_change_that_was_taken_back_before_it_left_sends_nothing(cast: Cast) -
     assert len(owe(cast.sam, cast.operators, FINAL, now=NOW)) == 1
 
 
+@pytest.mark.quirk("G35")
 def test_a_grade_is_owed_to_every_link_that_the_person_came_through(cast: Cast) -> None:
     """Grades go to each place from which the student came, and to no other."""
     first, second, third = place_v11(cast.operators), place_v13(cast.operators), place_v13(cast.operators)
@@ -126,6 +129,7 @@ def test_a_grade_is_owed_to_every_link_that_the_person_came_through(cast: Cast) 
     assert Delivery.objects.count() == 2
 
 
+@pytest.mark.quirk("C16", "C47", "M6")
 def test_nothing_is_owed_where_the_lms_keeps_no_grade(cast: Cast) -> None:
     """Links without a grade service, teachers, test people and enroll-only courses owe nothing."""
     place_v11(cast.operators).let_in(cast.sam, sourcedid="")
@@ -150,6 +154,7 @@ def test_the_newest_wish_wins(cast: Cast) -> None:
     assert (delivery.wanted_score, delivery.wanted_version, delivery.tries) == (9, 2, 0)
 
 
+@pytest.mark.quirk("G25")
 def test_the_wish_is_undone_with_the_grade(cast: Cast) -> None:
     """When the transaction that changes the grade fails, nothing is owed either."""
     place_v13(cast.operators).let_in(cast.sam)
@@ -253,6 +258,7 @@ def test_states_of_many_cells_come_in_one_statement(cast: Cast, django_assert_nu
     assert worst_state([]) == ""
 
 
+@pytest.mark.quirk("O5", "G37")
 def test_a_score_is_stored_exactly_and_never_above_the_maximum(cast: Cast) -> None:
     """Two thirds keep six decimals; extra credit is not sent, since LTI allows no more than 100 %."""
     place_v13(cast.operators).let_in(cast.sam)

@@ -38,6 +38,7 @@ TABLE = [
 ]
 
 
+@pytest.mark.quirk("C17")
 @pytest.mark.parametrize(("code", "state", "is_tried_again", "final_state"), TABLE)
 def test_each_kind_of_failure(code: str, state: str, is_tried_again: bool, final_state: str) -> None:
     """Which state a failure shows, whether it is tried again, and where it ends when it never gets better."""

@@ -95,6 +95,7 @@ def test_of_several_targets_the_one_with_the_assignment(client: Client, cast: Ca
     assert opened(lms11.launch(client, constant(cast.loops), custom_course_target_id=targets))[0] == cast.loops
 
 
+@pytest.mark.quirk("G38")
 def test_addresses_made_before_the_switch_never_die(client: Client, cast: Cast, lms11: Lms11) -> None:
     """An address with an assignment opens exactly that one, with constant URLs on, and whatever else is said."""
     child = copy_course(cast.course, now=cast.course.created_at)
@@ -110,6 +111,7 @@ def test_a_connected_lms_course_needs_no_target(client: Client, cast: Cast, lms1
     assert opened(response) == (cast.loops, "known_context")
 
 
+@pytest.mark.quirk("M7")
 def test_a_link_whose_target_changes_is_resolved_anew(client: Client, cast: Cast, lms11: Lms11) -> None:
     """The same link with another course_target_id opens the other course."""
     child = copy_course(cast.course, now=cast.course.created_at)
@@ -155,6 +157,7 @@ def test_the_offering_beats_the_section(client: Client, cast: Cast, lms11: Lms11
     assert opened(response)[0] == cast.loops
 
 
+@pytest.mark.quirk("C4")
 def test_an_unexpanded_variable_is_no_identity(client: Client, cast: Cast, lms11: Lms11) -> None:
     """A literal $CourseOffering.sourcedId counts as absent: it never copies and never binds."""
     switch_on(cast.course, course_copy=True)
@@ -321,6 +324,7 @@ def test_the_whole_link_history_is_walked(client: Client, cast: Cast, lms11: Lms
     assert opened(response) == (cast.loops, "link_history")
 
 
+@pytest.mark.quirk("C37")
 def test_a_copied_link_opens_the_child(client: Client, cast: Cast, lms11: Lms11) -> None:
     """Where the parent allows copying, a link history makes the child, and all links of the copy lead there."""
     switch_on(cast.course, course_copy=True)

@@ -105,6 +105,7 @@ def sign_in(account: Account) -> Client:
     return client
 
 
+@pytest.mark.quirk("M16")
 def test_an_owner_connects_a_moodle(cast: Cast, lms: Lms, address: str) -> None:
     """The owner sees which LMS it is, nothing is registered before the yes, and afterwards all values are stored."""
     owner = sign_in(cast.olive)
@@ -180,6 +181,7 @@ def test_only_owners_of_the_links_organization_confirm(cast: Cast, lms: Lms, add
     assert not Registration.objects.exists()
 
 
+@pytest.mark.quirk("C27")
 def test_a_frame_leads_to_a_tab(cast: Cast, lms: Lms, address: str) -> None:
     """In the LMS's frame there is no session of ours: the page may be framed, asks nothing, and offers a new tab."""
     page = lms.open(sign_in(cast.olive), address, sec_fetch_dest="iframe")
@@ -200,6 +202,7 @@ def test_without_a_configuration_the_link_explains_itself(address: str) -> None:
     assert address in page.content.decode()
 
 
+@pytest.mark.quirk("C28", "C14")
 def test_canvas_gets_its_own_words(cast: Cast, address: str) -> None:
     """Canvas is told privacy and placements (C28); a deployment that its answer does not name is learnt later (C14)."""
     with run_lms(family="canvas") as lms:
@@ -212,6 +215,7 @@ def test_canvas_gets_its_own_words(cast: Cast, address: str) -> None:
     assert Registration.objects.get().deployment_policy == "any"
 
 
+@pytest.mark.quirk("B7")
 def test_blackboard_waits_for_deployments(cast: Cast, address: str) -> None:
     """A Blackboard registers for all its schools at once (B7): a deployment counts only after an owner's yes."""
     with run_lms(family="BlackboardLearn") as lms:
@@ -219,6 +223,7 @@ def test_blackboard_waits_for_deployments(cast: Cast, address: str) -> None:
     assert Registration.objects.get().deployment_policy == "approved"
 
 
+@pytest.mark.quirk("D1", "D8")
 def test_brightspace_sends_no_token_and_has_another_audience(cast: Cast, address: str) -> None:
     """No registration token comes (D8), and assertions have to name another address than the token's (D1)."""
     audience = "https://api.brightspace.com/auth/token"
@@ -228,6 +233,7 @@ def test_brightspace_sends_no_token_and_has_another_audience(cast: Cast, address
     assert Registration.objects.get().audience == audience
 
 
+@pytest.mark.quirk("M11")
 def test_a_refusal_can_be_tried_again(cast: Cast, lms: Lms, address: str) -> None:
     """The LMS's own words are shown (M11, C26), nothing is stored, and the same link works afterwards."""
     owner = sign_in(cast.olive)

@@ -13,6 +13,7 @@ from tests.visits import CLAIM, make_lms13
 pytestmark = pytest.mark.django_db
 
 
+@pytest.mark.quirk("O7")
 def test_each_link_keeps_the_grade_service_of_its_own_launches(cast: Cast, client: Client) -> None:
     """Two links of one context with different addresses and scopes (Open edX) do not take each other's."""
     lms = make_lms13(cast.acme)
@@ -31,6 +32,7 @@ def test_each_link_keeps_the_grade_service_of_its_own_launches(cast: Cast, clien
     assert vocabulary.SCOPE_LINEITEM not in second.ags_scopes.split()
 
 
+@pytest.mark.quirk("G36")
 def test_a_launch_without_a_grade_service_leaves_the_known_one(cast: Cast, client: Client) -> None:
     """A later launch that says nothing about grades does not take the way back from grades already owed."""
     lms = make_lms13(cast.acme)

@@ -123,12 +123,14 @@ def test_names_and_email_follow_the_lms(client: Client, cast: Cast, lms11: Lms11
     assert (identity.name, identity.person.name) == ("Sally Married", "Sally Married")
 
 
+@pytest.mark.quirk("G33", "G34")
 def test_an_equal_email_makes_a_second_person(client: Client, cast: Cast, lms11: Lms11) -> None:
     """An e-mail that the LMS sends proves nothing: it never joins somebody who is known already (C1)."""
     lms11.launch(client, f"/lti/a/{cast.operators.public_id}", lis_person_contact_email_primary=cast.sam.email)
     assert LmsIdentity.objects.get(platform=lms11.platform).person != cast.sam
 
 
+@pytest.mark.quirk("G3")
 def test_an_anonymous_learner_has_a_name_that_can_be_read(client: Client, cast: Cast, lms11: Lms11) -> None:
     """Without name and e-mail the launch works and the person shows as 'Learner …' (C4)."""
     changes = {"lis_person_name_full": None, "lis_person_contact_email_primary": None}
@@ -163,6 +165,7 @@ def test_the_first_contexts_instructor_teaches_the_whole_course(client: Client, 
     assert by_user == {"student": False, "first": True, "second": False}
 
 
+@pytest.mark.quirk("G35")
 def test_two_launches_in_one_browser_do_not_disturb_each_other(client: Client, cast: Cast, lms11: Lms11) -> None:
     """A teacher's and a student's launch in one browser both stay open, each with its own role (B6)."""
     teacher = lms11.launch(client, f"/lti/a/{cast.operators.public_id}", roles="Instructor", user_id="t")["Location"]
@@ -221,6 +224,7 @@ def test_a_launch_without_a_context_opens(client: Client, cast: Cast, lms13: Lms
     assert land(client, response).status_code == 200
 
 
+@pytest.mark.quirk("G29")
 def test_an_instructor_outside_any_lms_course_teaches_nobody(client: Client, cast: Cast, lms13: Lms13) -> None:
     """An account-level Instructor is not the teacher of the whole course, even if first to come."""
     lms13.launch(client, cast.operators, **{CLAIM + "context": None, CLAIM + "roles": [MEMBERSHIP + "Instructor"]})

@@ -39,6 +39,7 @@ def make_launch(**changes: Any) -> Launch:
     return Launch(**{**fields, **changes})
 
 
+@pytest.mark.quirk("D12", "M8")
 @pytest.mark.parametrize(
     ("field", "value"),
     [

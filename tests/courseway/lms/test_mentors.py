@@ -86,6 +86,7 @@ def test_mentor_for_names_learners(client: Client, filtered: Cast, name: str, va
     assert see(filtered.course, mentor_of(lms.platform)) == {"Sam Student"}
 
 
+@pytest.mark.quirk("C48")
 @pytest.mark.parametrize("value", [None, "", " ", '""', "$Custom.mentor_for", ",", '" , "'])
 def test_nobody_named_is_nobody_seen(client: Client, filtered: Cast, value: str | None) -> None:
     """Without a list, with an empty one and with a variable that the LMS did not fill in, a mentor sees nobody."""
@@ -297,6 +298,7 @@ def test_no_page_tells_of_a_learner_who_is_not_named(
     assert saw_sam >= 3, "the sweep went where learners are shown"
 
 
+@pytest.mark.quirk("G2")
 def test_a_mentor_changes_nothing(filtered: Cast) -> None:
     """A mentor opens the work of a named learner, reads answers and grade, and every button of a teacher refuses."""
     cast, client = filtered, Client()

@@ -347,6 +347,7 @@ def test_a_replayed_lti_13_launch(client: Client, cast: Cast, lms13: Lms13) -> N
     expect_refusal(post_form(client, "/lti/launch", form), before, "replayed")
 
 
+@pytest.mark.quirk("C39")
 def test_the_platform_answers_with_an_error(client: Client, cast: Cast, lms13: Lms13) -> None:
     """`login_required` and the like become a page that says what to do."""
     asked = lms13.begin(client)
@@ -365,6 +366,7 @@ def test_an_unknown_deployment_waits_for_approval(client: Client, cast: Cast) ->
     assert lms.launch(client, cast.operators, **{CLAIM + "deployment_id": "2"}).status_code == 303
 
 
+@pytest.mark.quirk("C14")
 def test_any_deployment_is_recorded(client: Client, cast: Cast, lms13: Lms13) -> None:
     """Where any deployment is accepted, a new one opens and is listed."""
     assert lms13.launch(client, cast.operators, **{CLAIM + "deployment_id": "77"}).status_code == 303

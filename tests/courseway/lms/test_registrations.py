@@ -56,6 +56,7 @@ def test_registration_without_deployments_accepts_any(cast: Cast) -> None:
     assert list(deployments.order_by("pk").values_list("deployment_id", "approved")) == [("1", True), ("2", True)]
 
 
+@pytest.mark.quirk("C12")
 def test_a_registration_is_unique_in_the_installation(cast: Cast) -> None:
     """The same issuer and client ID are refused, here and in another organization, without half-made rows."""
     make(cast.acme)
@@ -65,6 +66,7 @@ def test_a_registration_is_unique_in_the_installation(cast: Cast) -> None:
     assert Platform.objects.count() == 1
 
 
+@pytest.mark.quirk("C46")
 @pytest.mark.parametrize("field", ["authentication_url", "token_url", "keyset_url"])
 @pytest.mark.parametrize(
     "address", ["", "lms.example", "javascript:alert(1)", "ftp://lms.example/", "https://", "https://u:p@lms.example/"]

@@ -88,6 +88,7 @@ def code_of(response: Any) -> str:
     return str(html.partition('data-code="')[2].partition('"')[0])
 
 
+@pytest.mark.quirk("B11", "M14")
 def test_two_assignments_come_back_and_launch(client: Client, cast: Cast, lms13: Lms13, picker: str) -> None:
     """Two chosen assignments come back as two links with columns, and each launches into its assignment."""
     page = client.get(picker, **HOST).content.decode()
@@ -142,6 +143,7 @@ def test_constant_links_survive_a_course_copy(client: Client, cast: Cast, lms13:
     assert f'data-assignment="{child.public_id}"' in launch_item(client, lms13, item, **forgetful)
 
 
+@pytest.mark.quirk("C5")
 def test_choosing_binds_the_lms_course_and_nothing_else(client: Client, cast: Cast, lms13: Lms13) -> None:
     """Before the choice only the waiting message is stored; the choice stores the LMS course, and no person or link."""
     know_teacher(cast, lms13)
@@ -159,12 +161,14 @@ def test_choosing_binds_the_lms_course_and_nothing_else(client: Client, cast: Ca
     assert (row.outcome, row.rule, row.course, row.assignment) == ("ok", "chosen", cast.course, cast.loops)
 
 
+@pytest.mark.quirk("D11")
 def test_a_link_without_a_column(client: Client, cast: Cast, lms13: Lms13, picker: str) -> None:
     """Unticked, the links bring no line item: then no column may appear (D11 of the quirks)."""
     (item,) = items_of(client, lms13, add(client, picker, cast.loops, column=False))
     assert "lineItem" not in item
 
 
+@pytest.mark.quirk("D11", "M12")
 def test_enroll_only_courses_offer_no_column(client: Client, cast: Cast, lms13: Lms13, picker: str) -> None:
     """Where grades never go out no column is asked for (F4)."""
     Course.objects.filter(pk=cast.course.pk).update(enroll_only=True)
@@ -172,6 +176,7 @@ def test_enroll_only_courses_offer_no_column(client: Client, cast: Cast, lms13: 
     assert "lineItem" not in item
 
 
+@pytest.mark.quirk("C18")
 def test_a_platform_that_ignores_line_items(client: Client, cast: Cast, lms13: Lms13) -> None:
     """accept_lineitem false: none is sent, and the picker does not ask about columns."""
     know_teacher(cast, lms13)
@@ -181,6 +186,7 @@ def test_a_platform_that_ignores_line_items(client: Client, cast: Cast, lms13: L
     assert "lineItem" not in item
 
 
+@pytest.mark.quirk("M15")
 def test_the_frame_can_be_chosen(client: Client, cast: Cast, lms13: Lms13, picker: str) -> None:
     """Links ask for a new tab unless the frame is chosen; the course's own size goes along."""
     Course.objects.filter(pk=cast.course.pk).update(iframe_width=900, iframe_height=700)
@@ -209,6 +215,7 @@ def test_the_editor_of_canvas_gets_links_not_frames(client: Client, cast: Cast, 
     assert item["window"] == {"targetName": "_blank"}
 
 
+@pytest.mark.quirk("O9")
 def test_without_data_and_target(client: Client, cast: Cast, lms13: Lms13) -> None:
     """The certification's request has no target_link_uri; one without data gets an answer without data."""
     know_teacher(cast, lms13)
@@ -437,6 +444,7 @@ def test_the_ticket_opens_the_picker_alone(client: Client, cast: Cast, picker: s
     assert Client().get(picker, **HOST).status_code == 401
 
 
+@pytest.mark.quirk("G32")
 def test_the_picker_may_be_framed(client: Client, picker: str) -> None:
     """Any LMS may show the picker in a frame, and no proxy keeps it."""
     response = client.get(picker, **HOST)
@@ -444,6 +452,7 @@ def test_the_picker_may_be_framed(client: Client, picker: str) -> None:
     assert "no-store" in response["Cache-Control"]
 
 
+@pytest.mark.quirk("G32")
 def test_forms_of_others_do_not_count(cast: Cast, lms13: Lms13) -> None:
     """A form that another site posts into an open picker is refused (CSRF)."""
     client = Client(enforce_csrf_checks=True)

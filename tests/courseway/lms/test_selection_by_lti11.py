@@ -99,6 +99,7 @@ def test_cancelled_content_items(client: Client, cast: Cast, lms11: Lms11) -> No
     assert (items, fields["data"], "content_items" in fields) == ([], DATA, False)
 
 
+@pytest.mark.quirk("C19")
 def test_content_items_of_canvas_carry_parameters_in_their_address(client: Client, cast: Cast, lms11: Lms11) -> None:
     """Canvas drops custom parameters of content items: with constant URLs the address carries them (C19)."""
     Course.objects.filter(pk=cast.course.pk).update(constant_urls=True)

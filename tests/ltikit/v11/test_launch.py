@@ -125,6 +125,7 @@ def test_custom_parameters_of_the_launch_address_count_too() -> None:
     assert found.target_link_uri == f"{URL}?custom_assignment_id=a1&page=no&user_id=somebody"
 
 
+@pytest.mark.quirk("C2")
 def test_addresses_that_canvas_encoded_twice_are_decoded() -> None:
     """SpeedGrader encodes the query once too often (canvas-lms#1486); only a value that is an address shows it."""
     twice = quote(quote("https://files.example.edu/a?b=1", safe=""), safe="")
@@ -132,6 +133,7 @@ def test_addresses_that_canvas_encoded_twice_are_decoded() -> None:
     assert found.custom == {"page": "Warm-up", "file": "https://files.example.edu/a?b=1", "title": "50%25 off"}
 
 
+@pytest.mark.quirk("O6")
 @pytest.mark.parametrize(
     ("sent", "read"),
     [

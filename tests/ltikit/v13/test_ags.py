@@ -80,6 +80,7 @@ def test_score_request() -> None:
     assert request.headers["Authorization"] == "Bearer t-1"
 
 
+@pytest.mark.quirk("M1")
 @pytest.mark.parametrize(
     ("lineitem", "scores"),
     [
@@ -106,6 +107,7 @@ def test_score_members() -> None:
     }
 
 
+@pytest.mark.quirk("G26")
 def test_score_with_everything() -> None:
     """Comment, times of the work and extensions are sent when they are there."""
     full = replace(
@@ -142,6 +144,7 @@ def test_work_that_ended_before_it_began() -> None:
     assert send(odd)["submission"] == {"submittedAt": "2026-03-02T09:30:14.250000Z"}
 
 
+@pytest.mark.quirk("G37")
 @pytest.mark.parametrize(
     "changes",
     [
@@ -162,6 +165,7 @@ def test_scores_that_make_no_sense(changes: dict[str, Any]) -> None:
         replace(GRADED, **changes)
 
 
+@pytest.mark.quirk("C33")
 @pytest.mark.parametrize(
     ("number", "text"),
     [
@@ -205,6 +209,7 @@ def test_timestamps() -> None:
         format_timestamp(AT.replace(tzinfo=None))
 
 
+@pytest.mark.quirk("D9")
 def test_accepted_scores() -> None:
     """A 2xx is a good answer whatever its body; Canvas names the result (quirk D9)."""
     for response in (respond(), respond(b"", 204), respond(b"<html>"), respond([]), respond({"resultUrl": 7})):
@@ -212,6 +217,7 @@ def test_accepted_scores() -> None:
     assert parse_score_response(respond({"resultUrl": "https://lms.example/r/1"})) == "https://lms.example/r/1"
 
 
+@pytest.mark.quirk("C9", "C10", "C16", "C17", "B3", "D2", "M6")
 @pytest.mark.parametrize(
     ("response", "error"),
     [
@@ -272,6 +278,7 @@ def test_lineitems_are_read() -> None:
     assert parse_lineitems(respond(b"", 204), url=ITEMS) == ([], None)
 
 
+@pytest.mark.quirk("G30", "G44")
 def test_new_lineitem() -> None:
     """A new column has label, maximum, link, resource and tag; fields that are not known are left out."""
     item = LineItem("", "Week 1", Decimal("12.5"), resource_link_id="link-1", resource_id="a-1")
@@ -326,6 +333,7 @@ def item(name: str, **fields: str) -> LineItem:
     return LineItem(name, name, Decimal(10), **fields)
 
 
+@pytest.mark.quirk("G31", "G41", "O7")
 @pytest.mark.parametrize(
     ("items", "chosen"),
     [

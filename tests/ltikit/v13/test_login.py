@@ -268,6 +268,7 @@ def authentication_query(login: LoginRequest, url: str = "https://lms.example/au
     return parse_qsl(urlsplit(built).query, keep_blank_values=True)
 
 
+@pytest.mark.quirk("G42")
 def test_authentication_request() -> None:
     """The platform is asked with exactly the parameters of Security Framework 5.1.1.2, scope openid alone."""
     assert dict(authentication_query(LOGIN)) == {

@@ -113,6 +113,7 @@ def test_a_configuration_speaks_for_its_own_host_alone(asked: str) -> None:
         read(document(), url=asked)
 
 
+@pytest.mark.quirk("C12")
 @pytest.mark.parametrize(
     ("issuer", "url", "is_good"),
     [
@@ -178,6 +179,7 @@ def test_any_value_is_read_or_refused(value: Any, name: str) -> None:
     json.dumps(build_registration(DESCRIPTION, found, scopes=WANTED))
 
 
+@pytest.mark.quirk("C26")
 def test_scopes_are_those_wanted_and_offered() -> None:
     """Asked for is what both sides want; `openid` is offered by all and must not be asked for (C26)."""
     asked = build_registration(DESCRIPTION, read(document()), scopes=("openid", *WANTED))
@@ -201,6 +203,7 @@ def test_the_tool_is_described() -> None:
     assert own["custom_parameters"]["context_id_history"] == "$Context.id.history"
 
 
+@pytest.mark.quirk("C8", "C28")
 def test_canvas_alone_gets_what_is_canvas_own() -> None:
     """Privacy and the four placements go to Canvas (C28); no other platform sees a word of them (C8)."""
     plain = json.dumps(build_registration(DESCRIPTION, read(document()), scopes=WANTED))
@@ -255,6 +258,7 @@ def test_an_answer_that_names_no_scopes_granted_all() -> None:
     assert parse_registration_response(answer({"client_id": 12}), requested=WANTED).scopes == WANTED
 
 
+@pytest.mark.quirk("C26", "M11")
 @pytest.mark.parametrize(
     ("members", "status", "words"),
     [

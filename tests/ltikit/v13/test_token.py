@@ -81,6 +81,7 @@ def test_assertion() -> None:
     assert vocabulary.DEPLOYMENT_ID not in claims
 
 
+@pytest.mark.quirk("C15", "D1")
 def test_audience_and_deployment_are_the_registrations() -> None:
     """The audience may differ from the token URL (Brightspace), the deployment is named when it is known."""
     claims = assertion(ask(audience="https://api.brightspace.com/auth/token", deployment_id="d-1"))
@@ -94,6 +95,7 @@ def test_request_for_no_scope() -> None:
         ask(scopes=[])
 
 
+@pytest.mark.quirk("M4")
 def test_answer() -> None:
     """A usual answer gives the token, its scopes and when it ends, whatever its content type says."""
     token = answer({"access_token": "t-1", "token_type": "Bearer", "expires_in": 600, "scope": f"{SCORE} {LINEITEM}"})
@@ -123,6 +125,7 @@ def test_lifetime(expires_in: Any, seconds: float) -> None:
     assert token.expires_at == NOW + timedelta(seconds=seconds)
 
 
+@pytest.mark.quirk("G21")
 def test_usable_until_a_minute_before_its_end() -> None:
     """A token is renewed a minute early (quirk G21)."""
     token = answer({"access_token": "t", "expires_in": 600})

@@ -25,6 +25,7 @@ def play(stand: Stand, case: Case) -> Answer:
         return browser.send("POST", url, form)
 
 
+@pytest.mark.quirk("G7", "G43", "G4")
 @pytest.mark.parametrize("case", [*BAD_PAYLOADS, *BEYOND], ids=lambda case: case.id)
 def test_known_bad_payload(stand: Stand, case: Case, row: Any) -> None:
     """It is refused on a page with a code and a reference, logged under it, and leaves no other row behind."""
@@ -43,6 +44,7 @@ def test_known_bad_payload(stand: Stand, case: Case, row: Any) -> None:
     assert "Lovelace" not in answer.text
 
 
+@pytest.mark.quirk("B6", "G5", "O3", "C40")
 @pytest.mark.parametrize("method", ["GET", "POST"])
 @pytest.mark.parametrize("case", VALID, ids=lambda case: case.id)
 def test_valid_launch(stand: Stand, case: Case, method: str, row: Any) -> None:

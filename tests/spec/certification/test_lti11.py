@@ -32,6 +32,7 @@ def way_back(answer: Answer) -> str:
     return str(found[0]) if found else ""
 
 
+@pytest.mark.quirk("G4")
 @pytest.mark.parametrize(
     ("number", "name", "changes", "code"),
     [
@@ -71,6 +72,7 @@ def test_refused(stand: Stand, number: str, name: str, changes: dict[str, Any], 
     assert answer.marks["reference"] in said
 
 
+@pytest.mark.quirk("G3", "G5")
 @pytest.mark.parametrize(
     ("number", "name", "without", "changes", "role"),
     [

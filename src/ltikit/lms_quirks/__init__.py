@@ -1,0 +1,1 @@
+"""What each LMS does differently, one module for each family; `ltikit.quirks` puts them together."""
