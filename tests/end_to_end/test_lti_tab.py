@@ -159,7 +159,11 @@ def test_pages_are_accessible(scene: Scene, width: int, scheme: str) -> None:
             broken = Axe().run(page).response["violations"]
             found.extend(f"{what}: {rule['id']}: {rule['nodes'][0]['html'][:200]}" for rule in broken)
 
-        for address in (scene.tab, scene.review, f"{scene.url}/o/acme/connections", f"{scene.url}/o/acme/lti/lti-id"):
+        course = f"{scene.url}/courses/{scene.cast.course.public_id}"
+        guides = [f"{scene.url}/o/acme/lti/guides/{lms}" for lms in ("moodle", "canvas-1.1", "blackboard", "schoology")]
+        pages = [scene.tab, scene.review, f"{course}/settings/", f"{course}/lti/guides/canvas", *guides]
+        pages += [f"{scene.url}/o/acme/connections", f"{scene.url}/o/acme/lti/lti-id", f"{scene.url}/courses/"]
+        for address in pages:
             response = page.goto(address)
             assert response is not None
             assert response.status == 200

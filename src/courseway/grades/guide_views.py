@@ -21,12 +21,15 @@ from courseway.courses.markdown import render_markdown
 from courseway.courses.models import Course
 from courseway.grades.guide_progress import guess_platform, list_platforms, read_progress
 from courseway.lms import addresses
+from courseway.lms.assignment_urls import write_parameters
 from courseway.lms.guide_parts import Given, Guide, Who
+from courseway.lms.guide_terms import NEW_TERM, SWITCHES
 from courseway.lms.lms_guides import LMS_GUIDES, find_guide
 from courseway.lms.models import Platform
 from courseway.orgs.access import get_membership, sign_in_required
 from courseway.orgs.models import Member, Organization
 from courseway.orgs.visitor import visitor_of
+from ltikit import vocabulary
 
 
 @sign_in_required
@@ -113,13 +116,18 @@ def _page(
     values = _read_values(platform if is_owner else None)
     steps: list[dict[str, Any]] = []
     for number, step in enumerate(guide.steps, start=1):
-        shown = [(label, given, values.get(given, ""), f"{given.value}-{number}") for given, label in step.values]
+        shown = [
+            (label, given, value, f"{given.value}-{number}", value.count("\n") + 1 if "\n" in value else 0)
+            for given, label in step.values
+            for value in [values.get(given, "")]
+        ]
         steps.append({"step": step, "text": render_markdown(str(step.text)), "values": shown})
     words: dict[str, Any] = {
         **_describe_progress(guide, organization, platform, course),
         "guides": LMS_GUIDES,
         "steps": steps,
         "about": render_markdown(str(guide.about)),
+        "new_term": [render_markdown(str(words)) for words in (SWITCHES, *NEW_TERM[guide.key])],
         "notes": [render_markdown(str(note)) for note in guide.notes],
         "platforms": platforms if is_owner else [],
         "is_owner": is_owner,
@@ -152,6 +160,7 @@ def _read_values(platform: Platform | None) -> dict[Given, str]:
         Given.SELECTION_URL: addresses.deep_linking_url(),
         Given.CANVAS_JSON_URL: addresses.canvas_json_url(),
         Given.DOMAIN: urlsplit(settings.PUBLIC_URL).hostname or "",
+        Given.COURSE_VARIABLES: write_parameters(vocabulary.COURSE_VARIABLES),
     }
     if platform is not None and platform.version == Platform.Version.V11:
         values[Given.KEY] = platform.consumer_key.key

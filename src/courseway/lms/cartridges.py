@@ -24,7 +24,7 @@ PROFILES: Final[dict[str, tuple[Profile, Promise]]] = {
     "1.1": (Profile.COMMON_1_1, _("Common Cartridge 1.1 (Moodle)")),
 }
 LINK_FORMATS: Final[dict[str, tuple[LinkFormat, Promise]]] = {
-    "1.0": (LinkFormat.LTI_1_0, _("LTI 1.0 format (all LMSs; also for LTI 1.3 tools)")),
+    "1.0": (LinkFormat.LTI_1_0, _("LTI 1.0 format (every LMS)")),
     "1.3": (LinkFormat.LTI_1_3, _("LTI 1.3 format")),
 }
 

@@ -20,7 +20,7 @@ from courseway.lms.models import (
     Platform,
     ResourceLink,
 )
-from courseway.lms.resolve import CHOSEN, NAMES_ASSIGNMENT
+from courseway.lms.resolve import CHOSEN, NAMES_ASSIGNMENT, name_context
 from courseway.orgs.models import Person
 
 
@@ -141,7 +141,7 @@ def _forget_identities(connection: CourseContext, gone: list[CourseContext]) -> 
     platform = connection.context.deployment.platform_id
     stored = CourseIdentity.objects.filter(platform=platform, course=connection.course_id)
     names = {one.identity for one in gone} | {
-        f"context {one.context.deployment.deployment_id} {one.context.context_id}"[:255] for one in gone
+        name_context(one.context.deployment.deployment_id, one.context.context_id) for one in gone
     }
     CourseContext.objects.filter(pk__in=[one.pk for one in gone]).delete()
     if CourseContext.objects.filter(course=connection.course_id, context__deployment__platform=platform).exists():

@@ -24,6 +24,7 @@ from courseway.lms.resolve import (
     Kind,
     Target,
     describe_target,
+    name_context,
     read_mark,
 )
 from ltikit.history import read_history
@@ -80,7 +81,7 @@ def read_facts(
         ancestors=tuple(courses[pk] for pk in dict.fromkeys(ancestors) if pk in courses),
         parent=replaced or by_public_id.get(parent_name),
         is_parent_named=bool(parent_name),
-        context_identity=f"context {launch.deployment_id} {context.id}"[:255] if context else "",
+        context_identity=name_context(launch.deployment_id, context.id) if context else "",
     )
 
 

@@ -44,6 +44,7 @@ class Given(enum.Enum):
     SELECTION_URL = "deep_linking_url"
     CANVAS_JSON_URL = "canvas_json_url"
     DOMAIN = "domain"
+    COURSE_VARIABLES = "course_variables"  # several lines; a course and its copies are recognised by them
 
 
 @dataclass(frozen=True, slots=True)

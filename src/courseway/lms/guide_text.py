@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from typing import Final
 
+from courseway.lms.assignment_urls import write_parameters
 from courseway.lms.guide_parts import Given, Guide
+from courseway.lms.guide_terms import NEW_TERM, SWITCHES
+from ltikit import vocabulary
 
 EXAMPLE: Final = "https://courses.example.edu"
 # What stands in a document in the place of an installation's values.
@@ -19,6 +22,7 @@ EXAMPLE_VALUES: Final = {
     Given.SELECTION_URL: f"{EXAMPLE}/lti/resource_selection",
     Given.CANVAS_JSON_URL: f"{EXAMPLE}/lti/canvas.json",
     Given.DOMAIN: "courses.example.edu",
+    Given.COURSE_VARIABLES: write_parameters(vocabulary.COURSE_VARIABLES),
 }
 _WHERE: Final = (
     "The same guide stands in the product, with the real values of your installation to copy and a checklist that "
@@ -36,11 +40,13 @@ def write_guide(guide: Guide) -> str:
         lines.append(f"{number}. *{step.who.words}:* {step.text}")
         if step.values:
             lines += ["", "   | their field | value |", "   |---|---|"]
-            lines += [f"   | {label} | `{EXAMPLE_VALUES[given]}` |" for given, label in step.values]
+            shown = [(label, EXAMPLE_VALUES[given].replace("\n", "`<br>`")) for given, label in step.values]
+            lines += [f"   | {label} | `{value}` |" for label, value in shown]
             lines.append("")
     if guide.known:
         lines += ["", "The same for every installation of this LMS:", "", "| our field | value |", "|---|---|"]
         lines += [f"| {name.replace('_', ' ')} | `{value}` |" for name, value in guide.known.items()]
+    lines += ["", "## For a new term", "", f"- {SWITCHES}", *(f"- {one}" for one in NEW_TERM[guide.key])]
     if guide.notes:
         lines += ["", "## Good to know", "", *(f"- {note}" for note in guide.notes)]
     text = "\n".join(lines).rstrip() + "\n"

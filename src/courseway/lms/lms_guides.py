@@ -111,6 +111,7 @@ MOODLE: Final = Guide(
                 (Given.LOGIN_URL, "Initiate login URL"),
                 (Given.REDIRECT_URL, "Redirection URI(s)"),
                 (Given.SELECTION_URL, "Content Selection URL"),
+                (Given.COURSE_VARIABLES, "Custom parameters"),
             ),
         ),
         Step(
@@ -145,7 +146,6 @@ MOODLE: Final = Guide(
             "Moodle imports Common Cartridge 1.0 and 1.1 only, and forgets custom parameters of the links: on the "
             "tab LTI/LMS choose version 1.1, whose links carry everything in their address."
         ),
-        _("A copied or restored Moodle course keeps its links; where they lead is found by the history that it sends."),
     ),
 )
 
@@ -182,7 +182,7 @@ BLACKBOARD: Final = Guide(
                 "In the menu of the tool: **Manage Placements → Create Placement**, **Type** *Deep Linking content "
                 "tool*, for selecting assignments. **Launch in new window** is best."
             ),
-            ((Given.SELECTION_URL, "Tool Provider URL"),),
+            ((Given.SELECTION_URL, "Tool Provider URL"), (Given.COURSE_VARIABLES, "Tool Provider Custom Parameters")),
         ),
         Step(
             _OWNER,
@@ -337,6 +337,7 @@ OTHER: Final = Guide(
                 (Given.LAUNCH_URL, "Launch URL (target link URI)"),
                 (Given.KEYSET_URL, "Keyset (JWKS) URL"),
                 (Given.SELECTION_URL, "Deep linking URL"),
+                (Given.COURSE_VARIABLES, "Custom parameters"),
             ),
         ),
         _ADD_REGISTRATION,

@@ -273,6 +273,11 @@ def resolve_named(
     return None
 
 
+def name_context(deployment_id: str, context_id: str) -> str:
+    """The identity of an LMS course that has no other one: itself."""
+    return f"context {deployment_id} {context_id}"[:255]
+
+
 def resolve_enroll(course: CourseFacts | None, role: Role) -> Resolution:
     """The enroll-only address opens its course while the course's switch is on (F4)."""
     if course is None:

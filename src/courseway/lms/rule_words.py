@@ -5,9 +5,12 @@ from __future__ import annotations
 from typing import Final
 
 from django.utils.functional import Promise
+from django.utils.translation import gettext as _now
 from django.utils.translation import gettext_lazy as _
 
 from courseway.lms import resolve
+from courseway.lms.models import CourseContext
+from courseway.lms.resolve import name_context
 
 RULE_WORDS: Final[dict[str, Promise]] = {
     resolve.ADDRESS: _("The link's URL names the assignment"),
@@ -25,6 +28,13 @@ RULE_WORDS: Final[dict[str, Promise]] = {
 }
 # Rules by which a link itself, or a teacher, says what is meant; whatever else fired is worth a look.
 CERTAIN_RULES: Final = frozenset({resolve.ADDRESS, resolve.PARAMETER, resolve.ENROLL_ADDRESS, resolve.CHOSEN})
+
+
+def say_identity(connection: CourseContext) -> str:
+    """The identity that a connection is known by, as people know it."""
+    context = connection.context
+    own = name_context(context.deployment.deployment_id, context.context_id)
+    return _now("this LMS course itself") if connection.identity == own else connection.identity
 
 
 def say_rule(rule: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,7 @@ from courseway.lms.keys import create_consumer_key
 from courseway.lms.lms_guides import LMS_GUIDES
 from courseway.lms.models import ConsumerKey
 from tests.cast import Cast
+from tests.end_to_end.recipes import RECIPES, Recipe
 from tests.visits import make_lms11, open_launch
 
 GUIDES = "/o/acme/lti/guides"
@@ -44,10 +46,10 @@ def list_values(client: Client, path: str) -> dict[str, str]:
     """The fields to copy, by their labels."""
     html = etree.HTML(client.get(path).content.decode())
     found = {}
-    for field in html.iter("input"):
+    for field in html.iter("input", "textarea"):
         if field.get("data-copy-value") is not None:
             (label,) = html.xpath(f"//label[@for='{field.get('id')}']")
-            found[label.text] = field.get("value")
+            found[label.text] = field.text if field.tag == "textarea" else field.get("value")
     return found
 
 
@@ -184,6 +186,24 @@ def test_a_course_with_constant_urls_gives_its_custom_parameter(cast: Cast, owne
     cast.course.save()
     values = list_values(owner, f"/courses/{cast.course.public_id}/lti/guides/schoology")
     assert f"course_target_id={cast.course.public_id}" in values.values()
+
+
+@pytest.mark.parametrize("recipe", [one for one in RECIPES if one.version == "1.3"], ids=lambda one: one.name)
+def test_what_a_new_term_needs_is_told(owner: Client, cast: Cast, recipe: Recipe) -> None:
+    """Each guide says what to do when its course is copied; what the roll-over of a term sets up by hand, its guide
+    gives to copy, or the configuration that it names brings along."""
+    guide = next((one for one in LMS_GUIDES if (one.key, one.version) == (recipe.profile, recipe.version)), None)
+    if guide is None:
+        pytest.skip("the guide to this LMS is for LTI 1.1")
+    page, values = read(owner, f"{GUIDES}/{guide.key}"), list_values(owner, f"{GUIDES}/{guide.key}")
+    assert "For a new term" in page
+    assert "Enable LTI course copy" in page
+    wanted = {f"{name}={value}" for name, value in recipe.custom.items()}
+    given = {line for value in values.values() for line in value.splitlines()}
+    if "JSON URL" in values:
+        brought = json.loads(owner.get("/lti/canvas.json").content)["custom_fields"]
+        given |= {f"{name}={value}" for name, value in brought.items()}
+    assert wanted <= given
 
 
 def test_an_unknown_guide_is_not_there(cast: Cast, owner: Client) -> None:

@@ -144,6 +144,17 @@ class TestWhatIsShown:
         assert lms.launch(Client(), certain, context_id="own", resource_link_id="own").status_code == 303
         assert "Please look at it" not in page(owner, url("connections", cast.course.public_id))
 
+    def test_an_lms_course_that_is_its_own_identity(self, owner: Client, cast: Cast, lms: Lms11) -> None:
+        """A copy that only its LMS's history tells is known by itself, and the pages say so in words."""
+        link = f"/lti/c/{cast.operators.content_id}"
+        lms.launch(Client(), link, context_id="old", custom_course_target_id=cast.course.public_id)
+        history = {"custom_context_id_history": "old", "resource_link_id": "copied"}
+        assert lms.launch(Client(), link, context_id="new", **history).status_code == 303
+        child = Course.objects.get(parent=cast.course)
+        for address in (url("connections", child.public_id), reverse("lms_course:lti", args=[child.public_id])):
+            assert "this LMS course itself" in page(owner, address)
+        assert "this LMS course itself" in page(owner, reverse("lms_org:connections", args=["acme"]))
+
     def test_statements(self, owner: Client, cast: Cast, lms: Lms11) -> None:
         """Both pages ask the database as often for eight LMS courses as for one."""
         child = launch_copy(lms, cast, "A1")
