@@ -24,7 +24,7 @@ from courseway.learning.attempts import owe_grades, questions_of
 from courseway.learning.happenings import note_standing
 from courseway.learning.marking import mark_answers
 from courseway.learning.models import Attempt, Extension, Submission
-from courseway.lms.models import Arrival, ContextMembership, LmsIdentity, MentorScope
+from courseway.lms.models import Arrival, ContextMembership, LmsIdentity, MentorScope, SectionMember
 from courseway.orgs.models import Person
 
 _STRENGTH = {Role.STUDENT: 1, Role.MENTOR: 2, Role.TEACHER: 3}
@@ -85,6 +85,7 @@ def merge_people(kept: Person, absorbed: Person, *, now: datetime) -> Person:
     _merge_roles(ContextMembership, "context_id", kept, absorbed)
     _merge_roles(Enrollment, "course_id", kept, absorbed)
     _merge_scopes(kept, absorbed)
+    _merge_sections(kept, absorbed)
     addressed = _newest_arrivals(both)
     shared_links = {link for person, link in addressed if person == absorbed.pk and (kept.pk, link) in addressed}
     Arrival.objects.filter(person=absorbed).update(person=kept, fingerprint="")
@@ -143,6 +144,12 @@ def _merge_scopes(kept: Person, absorbed: Person) -> None:
         scope.delete()
         same.learners, same.platform_id, same.stated_at = learners, newer.platform_id, newer.stated_at
         same.save()
+
+
+def _merge_sections(kept: Person, absorbed: Person) -> None:
+    own = SectionMember.objects.filter(person=kept).values("section")
+    SectionMember.objects.filter(person=absorbed, section__in=own).delete()
+    SectionMember.objects.filter(person=absorbed).update(person=kept)
 
 
 def _newest_arrivals(people: Iterable[int]) -> dict[tuple[int, int], datetime]:

@@ -20,7 +20,7 @@ from courseway import secrets_box
 from courseway.courses.models import Enrollment, Role
 from courseway.lms.copies import make_child
 from courseway.lms.known import Known
-from courseway.lms.launch_details import USER_ID, guess_course_url, read_lti_id
+from courseway.lms.launch_details import MAX_URL, USER_ID, guess_course_url, read_lti_id
 from courseway.lms.mentors import read_mentor_list, store_mentor_list
 from courseway.lms.models import (
     Arrival,
@@ -35,11 +35,14 @@ from courseway.lms.models import (
 from courseway.lms.models import Launch as LaunchRow
 from courseway.lms.platforms import KnownPlatform
 from courseway.lms.resolve import Resolution
+from courseway.lms.roster_rows import roster_place
+from courseway.lms.sections import store_sections
 from courseway.lms.trusted_emails import find_trusted_person
 from courseway.orgs.ids import new_id
 from courseway.orgs.models import Person
 from ltikit.errors import ReplayError, UnknownDeploymentError
 from ltikit.launch import Launch
+from ltikit.sections import read_sections
 
 SEND_MODES = ("grade_release", "always", "changed")
 
@@ -140,6 +143,8 @@ def arrive(
         identity_pk, person_pk = _store_person(launch, platform, known, now)
         role = launch.role.value
         _store_roles(place.course_pk, context_pk, person_pk, role, known, covers=is_first, now=now)
+        if sections := read_sections(launch):
+            store_sections(sections, context_pk=context_pk, person_pk=person_pk, now=now)
         if role == Role.MENTOR:
             store_mentor_list(launch, platform_pk=platform.pk, course_pk=place.course_pk, person_pk=person_pk, now=now)
         rows = (identity_pk, person_pk, link_pk, context_pk)
@@ -241,7 +246,9 @@ def fingerprint(launch: Launch, asked: str, lti_id_field: str) -> str:
             link and [link.title],
             launch.ags and [sorted(launch.ags.scopes), launch.ags.lineitems_url, launch.ags.lineitem_url],
             launch.outcomes and [launch.outcomes.url, launch.outcomes.sourcedid],
-            launch.roster and launch.roster.url,
+            launch.roster and [launch.roster.url, launch.roster.kind, launch.roster.id],
+            launch.groups and [launch.groups.url, launch.groups.sets_url],
+            read_sections(launch),
             launch.platform.family,
             read_mentor_list(launch) if launch.role == Role.MENTOR.value else (),
             [launch.custom.get(name, "") for name in ("send_grade", "course_offering_sourcedid", "parent_course_id")],
@@ -286,7 +293,7 @@ def _store_context(launch: Launch, deployment_pk: int, now: datetime, *, is_new:
         "label": context.label[:255] if context else "",
         "offering_sourcedid": context.offering_sourcedid[:255] if context else "",
         "section_sourcedid": context.section_sourcedid[:255] if context else "",
-        "roster_url": launch.roster.url if launch.roster else "",
+        **_roster_values(launch, deployment_pk),
         "family": launch.platform.family[:60],
         # Looked for once, when the LMS course is new to the course: it does not change.
         "guessed_url": guess_course_url(launch) if is_new else "",
@@ -298,6 +305,27 @@ def _store_context(launch: Launch, deployment_pk: int, now: datetime, *, is_new:
     ] or ["context_id"]
     (pk,) = _upsert(Context, values, unique=("deployment_id", "context_id"), update=update, returning="id")
     return int(pk)
+
+
+def _roster_values(launch: Launch, deployment_pk: int) -> dict[str, str]:
+    """Where the LMS lists the members and groups of the context; the worker reads them (`rosters.py`)."""
+    roster, groups = launch.roster, launch.groups
+    context_id = launch.context.id if launch.context else ""
+    roster_id = roster.id if roster else ""
+    return {
+        "roster_url": _short_url(roster.url) if roster else "",
+        "roster_kind": roster.kind.value if roster else "",
+        "roster_id_encrypted": secrets_box.lock(roster_id, place=roster_place(deployment_pk, context_id))
+        if roster_id
+        else "",
+        "groups_url": _short_url(groups.url) if groups else "",
+        "group_sets_url": _short_url(groups.sets_url) if groups else "",
+    }
+
+
+def _short_url(url: str) -> str:
+    """An address that its column holds; a longer one is as good as none."""
+    return url if len(url) <= MAX_URL else ""
 
 
 def _connect_course(place: _Place, context_pk: int, known: Known, launch: Launch, now: datetime) -> bool:

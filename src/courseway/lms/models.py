@@ -14,6 +14,10 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from courseway.courses.models import Assignment, Course, Role
+from courseway.lms.roster_rows import ContextRoster as ContextRoster
+from courseway.lms.roster_rows import RosterCursor as RosterCursor
+from courseway.lms.roster_rows import Section as Section
+from courseway.lms.roster_rows import SectionMember as SectionMember
 from courseway.orgs.ids import new_id
 from courseway.orgs.models import FOLDED_LENGTH, Account, Organization, Person
 
@@ -139,12 +143,18 @@ class Context(models.Model):
     offering_sourcedid = models.CharField(max_length=255, blank=True)
     section_sourcedid = models.CharField(max_length=255, blank=True)
     roster_url = models.URLField(max_length=2000, blank=True)
+    # Which service that is (`ltikit.launch.RosterKind`), and what the oldest one asks by; where groups are listed.
+    roster_kind = models.CharField(max_length=8, blank=True, default="", db_default="")
+    roster_id_encrypted = models.TextField(blank=True, default="", db_default="")
+    groups_url = models.URLField(max_length=2000, blank=True, default="", db_default="")
+    group_sets_url = models.URLField(max_length=2000, blank=True, default="", db_default="")
     family = models.CharField(max_length=60, blank=True)  # canvas, moodle, … as the platform says; quirks go by it
     # The LMS course's own address as far as a launch tells (`launch_details.guess_course_url`); only ever proposed.
     guessed_url = models.URLField(max_length=2000, blank=True, default="", db_default="")
     created_at = models.DateTimeField(default=timezone.now)
 
     resource_links: RelatedManager[ResourceLink]
+    roster: ContextRoster
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["deployment", "context_id"], name="context_once")]
