@@ -34,6 +34,7 @@ from courseway.grades.failure_mail import tell_failures
 from courseway.grades.outbox import revive_reinstated
 from courseway.grades.result_checks import check_due, plan_nightly
 from courseway.learning.due import settle
+from courseway.lms.rosters import read_due_rosters, want_rosters
 
 logger = logging.getLogger(__name__)
 
@@ -75,6 +76,8 @@ def run_worker(
         _Beside("mail", _MailTurns(poll_seconds)),
         _Beside("results", _ResultTurns()),
     ]
+    # An LMS that is slow to list its members holds up at most one of them.
+    readers = [_Beside(f"rosters-{number}", _RosterTurns(poll_seconds)) for number in (1, 2)]
     consumer: HintConsumer | None = None
     settle_at = revive_at = 0.0
     try:
@@ -89,11 +92,13 @@ def run_worker(
             _survive(lambda: dispatcher.turn(wait_seconds=poll_seconds))
     finally:
         set_at_work(None)
-        for one in beside:
+        for one in (*beside, *readers):
             one.ask_to_stop()
         _close(dispatcher)
         for one in beside:
             one.join()
+        for one in readers:
+            one.join(STOP_SECONDS)  # a list that is not read to its end is read again, by whoever comes next
         if consumer is not None:
             consumer.stop(graceful=True)
     return 0
@@ -198,6 +203,23 @@ class _ResultTurns:
             plan_nightly(now=self._clock())
         if not check_due(now=self._clock()):
             self._is_awake.wait(SECONDS_BETWEEN_CHECKS)
+
+    def close(self) -> None:
+        """Nothing is kept between turns."""
+
+
+class _RosterTurns:
+    """Reading who is in the courses of the LMSs."""
+
+    def __init__(self, poll_seconds: float) -> None:
+        self._poll_seconds = poll_seconds
+        self._is_awake = threading.Event()
+        self.wake = self._is_awake.set
+
+    def turn(self) -> None:
+        want_rosters(now=timezone.now())
+        if not read_due_rosters():
+            self._is_awake.wait(self._poll_seconds)
 
     def close(self) -> None:
         """Nothing is kept between turns."""

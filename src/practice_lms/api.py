@@ -7,7 +7,8 @@
     POST /api/people                    {"id"?, "given_name", "family_name"?, "email"? (may be missing), "username"?,
                                          "is_test"? (Student View), "is_admin"? (opens tools everywhere),
                                          "course"?, "role"?: teacher|assistant|learner|observer, "mentor_for"?: [ids],
-                                         "is_active"?}: a known id is enrolled or changed
+                                         "is_active"?, "sections"?: [names]}: a known id is enrolled or changed;
+                                         "leaves": true takes them out of the course
                                         {"count": 20, "course": id}: that many more students
     GET  /api/courses                   POST {"id"?, "title", "label"?, "sourcedid"?, "section_sourcedid"?, "profile"?,
                                          "state"?: published|unpublished|concluded}: a known id is changed
@@ -26,15 +27,19 @@
                                          URL} of course_navigation, link_selection, assignment_selection,
                                          editor_button, account_navigation.
                                          Options: see `practice_lms.tools.ToolOptions`, among them "privacy",
-                                         "selection_method", "shares_roster", "oauth_compliant".
+                                         "selection_method", "shares_roster", "shares_groups", "oauth_compliant".
     POST /api/registrations             {"tool_url", "profile"?, "is_old"? (as a Moodle of 2020)} begins a registration
                                          by that address; answers {"id", "url" to open in a browser, "token", ..}
                                         {"activate": tool id} lets a registered tool be opened
     GET  /api/registrations?id=         {"state": waiting|registered, "tool_id", "received": what the tool said, ..}
     GET  /api/links?course=             POST {"id"?, "course", "tool", "title", "url"?, "points"?, "custom"?: {...},
                                          "description"?, "module"?, "page"?, "state"?: published|unpublished,
-                                         "allowed_attempts"?, "hints"?: {"window"?: {..}, "iframe"?: {..}}}
+                                         "allowed_attempts"?, "due_at"? (ISO 8601),
+                                         "hints"?: {"window"?: {..}, "iframe"?: {..}}}
                                          a known id is changed; the line item is in the answer, and "history"
+    GET  /api/groups?course=            POST {"id"?, "course", "name", "set"?, "hidden"?, "people"?: [ids]}
+    POST /api/columns                   {"course", "tool", "label", "points", "link"?, "resource_id"?, "tag"?}: a column
+                                         as a tool, another program or a teacher may have made it
     GET  /api/modules?course=           POST {"course", "title"}
     GET  /api/pages?course=             POST {"id"?, "course", "title", "text"?}
     POST /api/cartridges                {"course", "content": .imscc file in base64, "tool"?: id for all its links}
@@ -48,7 +53,7 @@
                                          installation)} and/or {"profile": name, "quirks": {"C3": false, ..}} and/or
                                         {"reset": true}; profiles are practice, canvas, moodle, blackboard,
                                          brightspace, schoology, sakai; quirks are those of `practice_lms.quirks`
-    POST /api/delete                    {"kind": "tool"|"link"|"line_item"|"module"|"page", "id"}
+    POST /api/delete                    {"kind": "tool"|"link"|"line_item"|"module"|"page"|"group", "id"}
     GET  /api/gradebook?course=         {"columns": [..], "people": [..], "grades": [{"person", "person_name", "title",
                                          "link", "line_item", "score" and "score_maximum" (both in points of the LMS,
                                          exact text, score null: no grade), "timestamp" (the tool's), "arrival", ...}]}
@@ -111,12 +116,13 @@ from practice_lms.database import database
 from practice_lms.endpoints import endpoint, need, read_number
 from practice_lms.faults import list_faults, order_faults
 from practice_lms.gradebook import Grade, list_grades, list_messages, show_number
+from practice_lms.groups import delete_group
 from practice_lms.installation import describe_installation, list_addresses, need_setting, retire_keys, rotate_key
 from practice_lms.line_items import find_course_profile
 from practice_lms.links import Link, add_link, change_link, delete_link, find_link, list_links, read_link_values
 from practice_lms.messages import list_exchanges
 from practice_lms.modules import delete_module, delete_page
-from practice_lms.people import add_person, enroll, find_person, list_memberships, list_people, make_more_people
+from practice_lms.people import add_person, enroll, find_person, leave, list_memberships, list_people, make_more_people
 from practice_lms.refusals import RefusedError, read_whole_number
 from practice_lms.scene import find_deployment_id, find_issuer
 from practice_lms.services import find_token_audience
@@ -153,7 +159,13 @@ def serve_people(request: HttpRequest, body: dict[str, Any]) -> Any:
                 return [asdict(person) for person in list_people(db)]
             members = list_memberships(db, get_course(db, course).id)
             return [
-                {**asdict(one.person), "role": one.role, "mentor_for": one.mentor_for, "is_active": one.is_active}
+                {
+                    **asdict(one.person),
+                    "role": one.role,
+                    "mentor_for": one.mentor_for,
+                    "is_active": one.is_active,
+                    "sections": one.sections,
+                }
                 for one in members
             ]
         if "count" in body:
@@ -173,7 +185,10 @@ def serve_people(request: HttpRequest, body: dict[str, Any]) -> Any:
                 is_test=bool(body.get("is_test")),
                 is_admin=bool(body.get("is_admin")),
             )
-        if body.get("course"):
+        if body.get("course") and body.get("leaves"):
+            leave(db, str(body["course"]), person.id)
+        elif body.get("course"):
+            sections = body.get("sections")
             mentees = [str(one) for one in body.get("mentor_for", [])]
             enroll(
                 db,
@@ -182,6 +197,7 @@ def serve_people(request: HttpRequest, body: dict[str, Any]) -> Any:
                 str(body.get("role", "learner")),
                 mentees,
                 bool(body.get("is_active", True)),
+                None if sections is None else [str(one) for one in sections],
             )
         return asdict(person)
 
@@ -240,6 +256,7 @@ def delete_row(request: HttpRequest, body: dict[str, Any]) -> Any:
         "tool": delete_tool,
         "link": delete_link,
         "line_item": delete_line_item,
+        "group": delete_group,
         "module": delete_module,
         "page": delete_page,
     }

@@ -8,11 +8,14 @@ from typing import Any
 from django.http import HttpRequest
 
 from practice_lms.cartridges import import_cartridge
+from practice_lms.columns import LineItem, read_points, save_line_item
 from practice_lms.copying import copy_course
 from practice_lms.courses import get_course
 from practice_lms.database import database
 from practice_lms.endpoints import endpoint, need
 from practice_lms.gradability import list_mails
+from practice_lms.groups import list_groups, save_group
+from practice_lms.links import get_link
 from practice_lms.modules import add_module, list_modules, list_pages, save_page
 from practice_lms.profiles import (
     list_profiles,
@@ -23,6 +26,7 @@ from practice_lms.profiles import (
 )
 from practice_lms.quirks import QUIRKS
 from practice_lms.refusals import RefusedError
+from practice_lms.tools import get_tool
 from practice_lms.violations import allow_calls, forbid_calls, list_bans, list_violations
 
 
@@ -74,6 +78,45 @@ def serve_pages(request: HttpRequest, body: dict[str, Any]) -> Any:
                 page_id=str(body.get("id", "")),
             )
         )
+
+
+@endpoint("GET", "POST")
+def serve_groups(request: HttpRequest, body: dict[str, Any]) -> Any:
+    """Groups of a course."""
+    with database().transaction() as db:
+        if request.method == "GET":
+            return [asdict(one) for one in list_groups(db, get_course(db, request.GET.get("course", "")).id)]
+        return asdict(
+            save_group(
+                db,
+                course_id=str(body.get("course", "")),
+                name=need(body, "name"),
+                set_name=str(body.get("set", "")),
+                is_hidden=bool(body.get("hidden")),
+                people=[str(one) for one in body.get("people", [])],
+                group_id=str(body.get("id", "")),
+            )
+        )
+
+
+@endpoint("POST")
+def add_column(request: HttpRequest, body: dict[str, Any]) -> Any:
+    """A column of the gradebook as somebody else may have made it: a second one, or one that is no link's."""
+    with database().transaction() as db:
+        course, tool = get_course(db, need(body, "course")), get_tool(db, need(body, "tool"))
+        link = get_link(db, str(body["link"])) if body.get("link") else None
+        item = LineItem(
+            "",
+            course.id,
+            tool.id,
+            link.id if link else None,
+            need(body, "label"),
+            read_points(need(body, "points")),
+            resource_id=str(body.get("resource_id", "")),
+            tag=str(body.get("tag", "")),
+        )
+        made = save_line_item(db, item)
+    return {**asdict(made), "score_maximum": str(made.score_maximum)}
 
 
 @endpoint("GET", "POST")

@@ -9,11 +9,13 @@ from practice_lms.installation import Addresses
 from practice_lms.profiles import Profile
 from practice_lms.roles import list_roles_13
 from practice_lms.scene import LaunchScene
+from practice_lms.tools import SCOPE_GROUPS
 from practice_lms.variables import name_custom_13, show_history
 
 CLAIM = "https://purl.imsglobal.org/spec/lti/claim/"
 ENDPOINT = "https://purl.imsglobal.org/spec/lti-ags/claim/endpoint"
 ROSTER = "https://purl.imsglobal.org/spec/lti-nrps/claim/namesroleservice"
+GROUPS = "https://purl.imsglobal.org/spec/lti-gs/claim/groupsservice"
 
 
 def build_claims(scene: LaunchScene, *, nonce: str, now: float) -> dict[str, Any]:
@@ -31,6 +33,14 @@ def build_claims(scene: LaunchScene, *, nonce: str, now: float) -> dict[str, Any
         claims[ROSTER] = {
             "context_memberships_url": make_roster_url(scene),
             "service_versions": ["2.0"],
+        }
+    if scene.tool.options.shares_groups and scene.course is not None:
+        groups_url = f"{scene.addresses.issuer}/lti/groups/{scene.course.id}"
+        claims[GROUPS] = {
+            "scope": [SCOPE_GROUPS],
+            "context_groups_url": groups_url,
+            "context_group_sets_url": f"{groups_url}/sets",
+            "service_versions": ["1.0"],
         }
     return claims
 

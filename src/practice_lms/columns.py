@@ -4,6 +4,7 @@ import json
 import sqlite3
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
@@ -100,6 +101,16 @@ def read_points(value: str | int | float) -> Decimal:
     if not points.is_finite() or points <= 0:
         raise RefusedError("Points must be more than 0.")
     return points
+
+
+def check_date(name: str, text: str) -> None:
+    """Refuse what is no date, time and zone."""
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        raise RefusedError(f"{name} must be an ISO 8601 date and time.") from None
+    if moment.tzinfo is None:
+        raise RefusedError(f"{name} must say its time zone.")
 
 
 def _read_line_item(row: sqlite3.Row) -> LineItem:

@@ -107,6 +107,7 @@ def _copy_link(db: sqlite3.Connection, copy: CourseCopy, link: Link, *, turns_in
         state=link.state,
         allowed_attempts=link.allowed_attempts,
         hints=dict(link.hints),
+        due_at=link.due_at,
     )
     copy.links[link.id] = made.id
     for item in list_line_items(db, link.course_id, link_id=link.id):

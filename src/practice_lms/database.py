@@ -93,6 +93,14 @@ CREATE TABLE IF NOT EXISTS selection (
     outcome TEXT NOT NULL DEFAULT '{}');
 CREATE TABLE IF NOT EXISTS answer_nonce (
     tool_id TEXT NOT NULL, nonce TEXT NOT NULL, seen_at REAL NOT NULL, PRIMARY KEY (tool_id, nonce));
+CREATE TABLE IF NOT EXISTS course_group (
+    id TEXT PRIMARY KEY, course_id TEXT NOT NULL REFERENCES course (id) ON DELETE CASCADE, name TEXT NOT NULL,
+    set_name TEXT NOT NULL DEFAULT '', is_hidden INTEGER NOT NULL DEFAULT 0, position INTEGER NOT NULL);
+CREATE TABLE IF NOT EXISTS group_member (
+    group_id TEXT NOT NULL REFERENCES course_group (id) ON DELETE CASCADE,
+    person_id TEXT NOT NULL REFERENCES person (id) ON DELETE CASCADE, PRIMARY KEY (group_id, person_id));
+CREATE TABLE IF NOT EXISTS membership_change (
+    id INTEGER PRIMARY KEY AUTOINCREMENT, course_id TEXT NOT NULL, person_id TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS ban (
     kind TEXT NOT NULL, target_id TEXT NOT NULL, created_at REAL NOT NULL, PRIMARY KEY (kind, target_id));
 CREATE TABLE IF NOT EXISTS violation (
@@ -123,6 +131,8 @@ ADDED_COLUMNS = (
     ("link", "state", "TEXT NOT NULL DEFAULT 'published'"),
     ("link", "allowed_attempts", "INTEGER"),
     ("link", "hints", "TEXT NOT NULL DEFAULT '{}'"),
+    ("link", "due_at", "TEXT NOT NULL DEFAULT ''"),
+    ("membership", "sections", "TEXT NOT NULL DEFAULT '[]'"),
     ("grade", "attempts", "INTEGER NOT NULL DEFAULT 0"),
     ("grade", "submission_url", "TEXT NOT NULL DEFAULT ''"),
     ("launch_ticket", "destination", "TEXT NOT NULL DEFAULT '{}'"),

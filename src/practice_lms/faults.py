@@ -14,7 +14,7 @@ from typing import Any
 
 from practice_lms.refusals import RefusedError
 
-SERVICES = ("scores", "results", "lineitems", "outcomes", "token", "keyset", "roster")
+SERVICES = ("scores", "results", "lineitems", "outcomes", "token", "keyset", "roster", "groups")
 KINDS = ("status", "garbage", "hang", "close")
 
 _random = random.SystemRandom()

@@ -2,12 +2,11 @@
 
 import sqlite3
 from collections.abc import Mapping
-from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
 from practice_lms.claims import make_line_item_url
-from practice_lms.columns import LineItem, find_line_item, list_line_items, save_line_item
+from practice_lms.columns import LineItem, check_date, find_line_item, list_line_items, save_line_item
 from practice_lms.courses import find_course
 from practice_lms.gradability import refuse_unknown_members
 from practice_lms.installation import Addresses
@@ -115,7 +114,7 @@ def _read_document(db: sqlite3.Connection, tool: Tool, course_id: str, document:
         texts[name] = value or ""
     for name in ("startDateTime", "endDateTime"):
         if texts[name]:
-            _check_date(name, texts[name])
+            check_date(name, texts[name])
     link = find_link(db, texts["resourceLinkId"]) if texts["resourceLinkId"] else None
     if texts["resourceLinkId"] and (
         link is None or link.course_id != course_id or link.tool_id not in list_clones(db, tool)
@@ -143,15 +142,6 @@ def _plain(value: Any) -> Any:
     if isinstance(value, dict):
         return {name: _plain(one) for name, one in value.items()}
     return [_plain(one) for one in value] if isinstance(value, list) else value
-
-
-def _check_date(name: str, text: str) -> None:
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError:
-        raise RefusedError(f"{name} must be an ISO 8601 date and time.") from None
-    if moment.tzinfo is None:
-        raise RefusedError(f"{name} must say its time zone.")
 
 
 def _require_course(db: sqlite3.Connection, course_id: str) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from practice_lms.columns import LineItem, find_line_item_of_link, read_points, save_line_item
+from practice_lms.columns import LineItem, check_date, find_line_item_of_link, read_points, save_line_item
 from practice_lms.courses import Course, check_id, get_course
 from practice_lms.database import take_number
 from practice_lms.profiles import choose_profile
@@ -35,6 +35,8 @@ class Link:
     state: str = "published"
     allowed_attempts: int | None = None
     hints: Mapping[str, Any] = field(default_factory=dict)
+    due_at: str = ""
+    """When the work is due, ISO 8601 with a zone; nothing: no date."""
 
 
 def add_link(
@@ -52,7 +54,7 @@ def add_link(
     """Place a tool in a course; with points it also gets a column in the gradebook.
 
     `values` are further fields of a link: description, custom, history, module_id, page_id, state,
-    allowed_attempts, hints.
+    allowed_attempts, hints, due_at.
     """
     course, tool = get_course(db, course_id), get_tool(db, tool_id)
     if tool.course_id not in ("", course.id):
@@ -65,7 +67,8 @@ def add_link(
         raise RefusedError(f"There is already a link with the id {link.id!r}.", 409)
     db.execute(
         "INSERT INTO link (id, course_id, tool_id, title, description, url, custom, origin, position, history,"
-        " module_id, page_id, state, allowed_attempts, hints) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        " module_id, page_id, state, allowed_attempts, hints, due_at)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         (
             link.id,
             course.id,
@@ -82,6 +85,7 @@ def add_link(
             link.state,
             link.allowed_attempts,
             json.dumps(dict(link.hints)),
+            link.due_at,
         ),
     )
     if points not in (None, ""):
@@ -97,7 +101,7 @@ def change_link(db: sqlite3.Connection, link: Link, *, points: str | int | float
     tool = get_tool(db, changed.tool_id)
     db.execute(
         "UPDATE link SET tool_id = ?, title = ?, description = ?, url = ?, custom = ?, module_id = ?, page_id = ?,"
-        " state = ?, allowed_attempts = ?, hints = ? WHERE id = ?",
+        " state = ?, allowed_attempts = ?, hints = ?, due_at = ? WHERE id = ?",
         (
             tool.id,
             changed.title,
@@ -109,6 +113,7 @@ def change_link(db: sqlite3.Connection, link: Link, *, points: str | int | float
             changed.state,
             changed.allowed_attempts,
             json.dumps(dict(changed.hints)),
+            changed.due_at,
             link.id,
         ),
     )
@@ -128,7 +133,7 @@ def change_link(db: sqlite3.Connection, link: Link, *, points: str | int | float
 def read_link_values(values: Mapping[str, Any]) -> dict[str, Any]:
     """The fields of a link among loose values, as the API and forms send them; what is not sent is not in it."""
     known: dict[str, Any] = {}
-    for name in ("title", "description", "url", "state"):
+    for name in ("title", "description", "url", "state", "due_at"):
         if name in values:
             known[name] = str(values[name]).strip()
     for name, member in (("module", "module_id"), ("page", "page_id")):
@@ -182,6 +187,8 @@ def _check_link(db: sqlite3.Connection, link: Link) -> Link:
     check_address("url", link.url)
     if link.state not in STATES:
         raise RefusedError(f"The state of a link is one of {', '.join(STATES)}.")
+    if link.due_at:
+        check_date("due_at", link.due_at)
     if set(link.hints) - set(HINTS):
         raise RefusedError(f"Hints of a link are {' and '.join(HINTS)}.")
     for table, row_id in (("module", link.module_id), ("page", link.page_id)):
@@ -206,4 +213,5 @@ def _read_link(row: sqlite3.Row) -> Link:
         state=row["state"],
         allowed_attempts=row["allowed_attempts"],
         hints=json.loads(row["hints"]),
+        due_at=row["due_at"],
     )

@@ -15,6 +15,7 @@ from practice_lms.content_items import build_selection_parameters
 from practice_lms.identity import encode_name, list_mentees, list_sourcedids
 from practice_lms.refusals import RefusedError
 from practice_lms.roles import list_extended_roles, list_roles_11
+from practice_lms.roster import make_roster_id
 from practice_lms.scene import LaunchScene
 from practice_lms.variables import name_custom_11, show_history
 
@@ -80,6 +81,7 @@ def build_parameters(scene: LaunchScene) -> Fields:
         "ext_lms": "practice-lms",
         **_list_person(scene),
         **_list_course(scene),
+        **_list_memberships(scene),
     }
     if not scene.profile.has("G6"):
         parameters["tool_consumer_instance_guid"] = scene.guid
@@ -122,6 +124,22 @@ def _list_person(scene: LaunchScene) -> dict[str, str]:
     if mentees is not None:
         parameters["role_scope_mentor"] = ",".join(mentees)
     return parameters
+
+
+def _list_memberships(scene: LaunchScene) -> dict[str, str]:
+    """Where the members of the course are listed, by the services that this LMS has."""
+    if scene.course is None or not scene.tool.options.shares_roster:
+        return {}
+    url = f"{scene.addresses.issuer}/lti/memberships/{scene.course.id}"
+    named = {
+        "nrps": {"custom_context_memberships_v2_url": url},
+        "lis": {"custom_context_memberships_url": url},
+        "pox": {
+            "ext_ims_lis_memberships_url": f"{scene.addresses.issuer}/lti/memberships",
+            "ext_ims_lis_memberships_id": make_roster_id(scene.secret, scene.tool, scene.course.id),
+        },
+    }
+    return {name: value for kind in scene.profile.memberships_11 for name, value in named[kind].items()}
 
 
 def _list_course(scene: LaunchScene) -> dict[str, str]:

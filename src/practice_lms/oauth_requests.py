@@ -4,6 +4,7 @@ import base64
 import hashlib
 import hmac
 import sqlite3
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -78,8 +79,25 @@ def verify_signed_request(db: sqlite3.Connection, request: SignedRequest, *, now
         if method not in SIGNATURE_METHODS:
             raise RefusedError(f"The signature method {method!r} is not allowed.", 401)
         raise RefusedError("Message signature not valid.", 401)
-    _check_body_hash(parameters.get("oauth_body_hash", ""), parameters["oauth_signature_method"], request.body)
+    if request.method != "GET":
+        _check_body_hash(parameters.get("oauth_body_hash", ""), parameters["oauth_signature_method"], request.body)
     use_oauth_nonce(db, tool, parameters["oauth_nonce"], int(parameters["oauth_timestamp"]), now)
+    return tool
+
+
+def verify_signed_form(db: sqlite3.Connection, *, url: str, body: bytes, form: Mapping[str, str], now: float) -> Tool:
+    """The tool that signed this posted form: signature, clock, and a nonce that was never used before."""
+    for name in ("oauth_consumer_key", "oauth_signature", "oauth_timestamp", "oauth_nonce"):
+        if not form.get(name):
+            raise RefusedError(f"The form is not signed: {name} is missing.", 401)
+    tool = find_tool(db, "consumer_key", form["oauth_consumer_key"])
+    check_timestamp(form["oauth_timestamp"], now)
+    endpoint = SignatureOnlyEndpoint(SecretsOfOneTool(tool))
+    headers = {"Content-Type": "application/x-www-form-urlencoded"}
+    is_valid, _ = endpoint.validate_request(url, "POST", body.decode("utf-8", "replace"), headers)
+    if not is_valid or tool is None:
+        raise RefusedError("Message signature not valid.", 401)
+    use_oauth_nonce(db, tool, form["oauth_nonce"], int(form["oauth_timestamp"]), now)
     return tool
 
 

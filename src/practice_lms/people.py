@@ -66,6 +66,7 @@ class Membership:
     role: str
     mentor_for: tuple[str, ...]
     is_active: bool
+    sections: tuple[str, ...] = ()
 
     @property
     def role_name(self) -> str:
@@ -144,18 +145,50 @@ def enroll(
     role: str,
     mentor_for: Iterable[str] = (),
     is_active: bool = True,
+    sections: Iterable[str] | None = None,
 ) -> None:
-    """Put a person into a course, or change what they are there."""
+    """Put a person into a course, or change what they are there; sections left out stay."""
     if role not in ROLES:
         raise RefusedError(f"The role {role!r} is unknown: use one of {', '.join(ROLES)}.")
     get_person(db, person_id)
     if db.execute("SELECT 1 FROM course WHERE id = ?", (course_id,)).fetchone() is None:
         raise RefusedError(f"There is no course with the id {course_id!r}.", 404)
     db.execute(
-        "INSERT INTO membership VALUES (?, ?, ?, ?, ?) ON CONFLICT (course_id, person_id) DO UPDATE SET"
+        "INSERT INTO membership (course_id, person_id, role, mentor_for, is_active) VALUES (?, ?, ?, ?, ?)"
+        " ON CONFLICT (course_id, person_id) DO UPDATE SET"
         " role = excluded.role, mentor_for = excluded.mentor_for, is_active = excluded.is_active",
         (course_id, person_id, role, json.dumps(list(mentor_for)), int(is_active)),
     )
+    if sections is not None:
+        db.execute(
+            "UPDATE membership SET sections = ? WHERE course_id = ? AND person_id = ?",
+            (json.dumps(list(sections)), course_id, person_id),
+        )
+    _note_change(db, course_id, person_id)
+
+
+def leave(db: sqlite3.Connection, course_id: str, person_id: str) -> None:
+    """Take a person out of a course, as if they had never been in it."""
+    get_person(db, person_id)
+    db.execute("DELETE FROM membership WHERE course_id = ? AND person_id = ?", (course_id, person_id))
+    _note_change(db, course_id, person_id)
+
+
+def list_changed(db: sqlite3.Connection, course_id: str, *, after: int) -> list[str]:
+    """The ids of people whose membership changed after that change."""
+    rows = db.execute(
+        "SELECT DISTINCT person_id FROM membership_change WHERE course_id = ? AND id > ?", (course_id, after)
+    )
+    return [row["person_id"] for row in rows]
+
+
+def read_last_change(db: sqlite3.Connection) -> int:
+    """The number of the newest change of anybody's membership."""
+    return int(db.execute("SELECT COALESCE(MAX(id), 0) AS n FROM membership_change").fetchone()["n"])
+
+
+def _note_change(db: sqlite3.Connection, course_id: str, person_id: str) -> None:
+    db.execute("INSERT INTO membership_change (course_id, person_id) VALUES (?, ?)", (course_id, person_id))
 
 
 def find_membership(db: sqlite3.Connection, course_id: str, person_id: str) -> Membership | None:
@@ -212,7 +245,7 @@ def _read_person(row: sqlite3.Row) -> Person:
 
 def _select_memberships(db: sqlite3.Connection, condition: str, values: tuple[str, ...]) -> list[Membership]:
     query = (
-        "SELECT m.course_id, m.role, m.mentor_for, m.is_active, p.* FROM membership m"  # noqa: S608 - own text only
+        "SELECT m.course_id, m.role, m.mentor_for, m.is_active, m.sections, p.* FROM membership m"  # noqa: S608 - own text only
         f" JOIN person p ON p.id = m.person_id WHERE {condition} ORDER BY p.position"
     )
     return [
@@ -222,6 +255,7 @@ def _select_memberships(db: sqlite3.Connection, condition: str, values: tuple[st
             row["role"],
             tuple(json.loads(row["mentor_for"])),
             bool(row["is_active"]),
+            tuple(json.loads(row["sections"])),
         )
         for row in db.execute(query, values)
     ]

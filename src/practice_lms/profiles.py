@@ -38,6 +38,10 @@ class Profile:
     always_offers_line_items: bool = False
     stores_data: bool = True
     """Whether its pages keep data for tools, by postMessage."""
+    lists_differences: bool = False
+    """Whether the last page of the roster says where changes since then are listed."""
+    memberships_11: tuple[str, ...] = ()
+    """What an LTI 1.1 launch names the roster by: `nrps`, `lis`, `pox`; nothing: only where a variable asks for it."""
     quirks: frozenset[str] = frozenset()
 
     @property
@@ -66,7 +70,14 @@ class Profile:
 
 _HISTORY_OF_LINKS = "$ResourceLink.id.history"
 _CATALOGUE = (
-    Profile("practice", "Practice LMS", "practice_lms", names_13="both"),
+    Profile(
+        "practice",
+        "Practice LMS",
+        "practice_lms",
+        names_13="both",
+        lists_differences=True,
+        memberships_11=("nrps", "lis", "pox"),
+    ),
     Profile(
         "canvas",
         "Canvas",
@@ -83,7 +94,14 @@ _CATALOGUE = (
         "2024100700",
         sourcedid_places=("section",),
         names_13="both",
-        unknown_variables=("$CourseOffering.", "$Membership.role.scope", "$Context.sourcedId"),
+        unknown_variables=(
+            "$CourseOffering.",
+            "$Membership.role.scope",
+            "$Context.sourcedId",
+            "$ResourceLink.available.",
+            "$ResourceLink.submission.",
+        ),
+        memberships_11=("nrps", "lis"),
         cartridge_versions=("1.0.0", "1.1.0"),
         keeps_cartridge_custom=False,
         stores_data=False,
@@ -108,7 +126,14 @@ _CATALOGUE = (
         unknown_variables=(_HISTORY_OF_LINKS, "$Context.id.history", "$CourseOffering.", "$CourseSection."),
     ),
     Profile(
-        "sakai", "Sakai", "sakai", "23.3", keeps_sourcedid_on_copy=True, names_11="both", always_offers_line_items=True
+        "sakai",
+        "Sakai",
+        "sakai",
+        "23.3",
+        keeps_sourcedid_on_copy=True,
+        names_11="both",
+        always_offers_line_items=True,
+        memberships_11=("pox",),
     ),
 )
 PROFILES_BY_NAME = {one.name: one for one in _CATALOGUE}

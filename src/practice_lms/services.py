@@ -12,7 +12,6 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from practice_lms import outcomes
 from practice_lms.claims import make_line_item_url
 from practice_lms.columns import delete_line_item
-from practice_lms.courses import get_course
 from practice_lms.database import database
 from practice_lms.installation import build_keyset, list_addresses, need_setting
 from practice_lms.line_items import (
@@ -28,14 +27,12 @@ from practice_lms.line_items import (
 from practice_lms.oauth_requests import SignedRequest, verify_signed_request
 from practice_lms.profiles import Profile, choose_profile
 from practice_lms.refusals import RefusedError
-from practice_lms.roster import ROSTER_TYPE, list_members
 from practice_lms.scores import RESULT_TYPE, SCORE_TYPE, list_results, take_score
 from practice_lms.service_calls import (
     addresses,
     answer_json,
     answer_page,
     authorize,
-    cut_page,
     read_json,
     refuse_forbidden,
     require_accept,
@@ -54,7 +51,6 @@ from practice_lms.tools import (
     SCOPE_LINE_ITEM,
     SCOPE_LINE_ITEM_READ,
     SCOPE_RESULT_READ,
-    SCOPE_ROSTER,
     SCOPE_SCORE,
 )
 from practice_lms.violations import ForbiddenCallError
@@ -238,27 +234,6 @@ def serve_results(request: HttpRequest, course_id: str, item_id: str, *, now: fl
         profile = find_course_profile(db, token.tool, course_id)
         results = list_results(db, here, item, profile, person_id=request.GET.get("user_id", ""))
     return answer_page(request, results, RESULT_TYPE)
-
-
-@service("roster")
-def serve_roster(request: HttpRequest, course_id: str, *, now: float) -> HttpResponse:
-    """The people of a course."""
-    require_method(request, "GET")
-    token = authorize(request, now)
-    require_scope(token, SCOPE_ROSTER)
-    require_accept(request, ROSTER_TYPE)
-    query = {name: request.GET.get(name, "") for name in ("role", "rlid")}
-    with database().transaction() as db:
-        profile = find_course_profile(db, token.tool, course_id)
-        members = list_members(db, token.tool, profile, course_id, role=query["role"], link_id=query["rlid"])
-        course = get_course(db, course_id)
-    here = f"{addresses().issuer}{request.get_full_path()}"
-    context = {"id": course.id, "label": course.label, "title": course.title}
-    shown, link = cut_page(request, members)
-    response = answer_json({"id": here, "context": context, "members": shown}, ROSTER_TYPE)
-    if link:
-        response["Link"] = link
-    return response
 
 
 def find_token_audience(profile: Profile, token_url: str) -> str:

@@ -18,6 +18,7 @@ SCOPE_LINE_ITEM = AGS + "lineitem"
 SCOPE_LINE_ITEM_READ = AGS + "lineitem.readonly"
 SCOPE_RESULT_READ = AGS + "result.readonly"
 SCOPE_SCORE = AGS + "score"
+SCOPE_GROUPS = "https://purl.imsglobal.org/spec/lti-gs/scope/contextgroup.readonly"
 SCOPE_ROSTER = "https://purl.imsglobal.org/spec/lti-nrps/scope/contextmembership.readonly"
 ALL_SCOPES = (SCOPE_LINE_ITEM, SCOPE_LINE_ITEM_READ, SCOPE_RESULT_READ, SCOPE_SCORE)
 
@@ -91,7 +92,9 @@ class ToolOptions:
     oauth_compliant: bool = False
     """Whether an imitated Canvas signs an address's query where it stands (see C23)."""
     shares_roster: bool = False
-    """Whether launches of LTI 1.3 name the roster (Names and Role Provisioning), and tokens open it."""
+    """Whether launches name the roster: Names and Role Provisioning by LTI 1.3, memberships by LTI 1.1."""
+    shares_groups: bool = False
+    """Whether launches of LTI 1.3 name the groups of the course (Course Groups)."""
     selection_method: str = "content_item"
     """How an LTI 1.1 tool is asked for links: `content_item`, or Canvas's older `ext_content_return_url`."""
 
@@ -164,7 +167,8 @@ class Tool:
     @property
     def granted_scopes(self) -> tuple[str, ...]:
         """What this tool's tokens may be for."""
-        return (*self.scopes, SCOPE_ROSTER) if self.options.shares_roster else self.scopes
+        roster = (SCOPE_ROSTER,) if self.options.shares_roster else ()
+        return (*self.scopes, *roster, *((SCOPE_GROUPS,) if self.options.shares_groups else ()))
 
     def find_address(self, placement: str) -> str:
         """Where a placement of this tool leads, or a refusal: it has to be one of its own."""

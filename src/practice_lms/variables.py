@@ -4,8 +4,10 @@ A variable that is unknown stays as it was written (`$ResourceLink.submission.en
 Which ones are known depends on the profile.
 """
 
+import json
 import re
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from urllib.parse import quote
 
 from practice_lms.scene import LaunchScene
@@ -127,6 +129,7 @@ def _list_course(scene: LaunchScene) -> dict[str, Value]:
         "$CourseSection.sourcedId": section,
         "$CourseSection.title": scene.course.title,
         "$CourseSection.label": scene.course.label,
+        "$ToolProxyBinding.memberships.url": f"{scene.addresses.issuer}/lti/memberships/{scene.course.id}",
     }
 
 
@@ -137,6 +140,11 @@ def _list_link(scene: LaunchScene) -> dict[str, Value]:
         "$ResourceLink.id": scene.link.id,
         "$ResourceLink.title": scene.link.title,
         "$ResourceLink.description": scene.link.description,
+        # No date is the empty text (LTI core 1.3 C).
+        "$ResourceLink.submission.endDateTime": scene.link.due_at,
+        "$ResourceLink.submission.startDateTime": "",
+        "$ResourceLink.available.endDateTime": "",
+        "$ResourceLink.available.startDateTime": "",
         "$ResourceLink.id.history": "" if scene.profile.has("D3") else show_history(scene.link.history, mark_cut=False),
     }
 
@@ -159,6 +167,8 @@ def _list_canvas(scene: LaunchScene) -> dict[str, Value]:
     if scene.membership is not None:
         values["$Canvas.enrollment.enrollmentState"] = "active"
         values["$Canvas.membership.roles"] = CANVAS_ROLES[scene.membership.role]
+        if scene.membership.sections:
+            values["$com.instructure.User.sectionNames"] = json.dumps(scene.membership.sections)
         values["$com.instructure.User.observees"] = ",".join(scene.membership.mentor_for)
     course = scene.course
     if course is not None:
@@ -180,12 +190,24 @@ def _list_canvas(scene: LaunchScene) -> dict[str, Value]:
             "$Canvas.assignment.id": _as_number(scene.link.id),
             "$Canvas.assignment.title": scene.link.title,
             "$Canvas.assignment.pointsPossible": str(scene.item.score_maximum),
+            **_list_canvas_dates(scene.link.due_at),
             "$Canvas.assignment.published": str(scene.link.state == "published").lower(),
             "$com.instructure.Assignment.lti.id": scene.link.id,
         }
     if scene.link is not None and scene.link.module_id:
         values["$Canvas.module.id"] = _as_number(scene.link.module_id)
     return values
+
+
+def _list_canvas_dates(due_at: str) -> dict[str, Value]:
+    """Canvas writes a date in two ways; without one both variables stay as they are (C4)."""
+    if not due_at:
+        return {}
+    moment = datetime.fromisoformat(due_at).astimezone(UTC)
+    return {
+        "$Canvas.assignment.dueAt": f"{moment:%Y-%m-%d %H:%M:%S} UTC",
+        "$Canvas.assignment.dueAt.iso8601": f"{moment:%Y-%m-%dT%H:%M:%SZ}",
+    }
 
 
 CANVAS_ROLES = {

@@ -64,7 +64,7 @@ def test_launch_is_signed(lms: PracticeLms, course: str, student: str, method: s
 def test_launch_says_all_that_is_recommended(lms: PracticeLms, course: str, student: str, tool11: Tool11) -> None:
     """A learner's launch names the person, the course, the link, the way back and where the grade goes."""
     link = tool11.place_link(
-        course, custom={"Page-Nr": "2", "who": "$User.id", "due": "$ResourceLink.submission.endDateTime"}
+        course, custom={"Page-Nr": "2", "who": "$User.id", "due": "$ResourceLink.lineitem.releaseDateTime"}
     )
     fields = dict(lms.post("launch", link=link["id"], person=student)["fields"])
     assert fields["lti_message_type"] == "basic-lti-launch-request"
@@ -82,7 +82,7 @@ def test_launch_says_all_that_is_recommended(lms: PracticeLms, course: str, stud
     assert fields["oauth_callback"] == "about:blank"
     assert fields["custom_page_nr"] == "2"
     assert fields["custom_who"] == student
-    assert fields["custom_due"] == "$ResourceLink.submission.endDateTime"
+    assert fields["custom_due"] == "$ResourceLink.lineitem.releaseDateTime"
     assert {'"', "<", "&", "'"} <= set(fields["lis_result_sourcedid"])
 
 

@@ -143,8 +143,8 @@ def arrive(
         identity_pk, person_pk = _store_person(launch, platform, known, now)
         role = launch.role.value
         _store_roles(place.course_pk, context_pk, person_pk, role, known, covers=is_first, now=now)
-        if sections := read_sections(launch):
-            store_sections(sections, context_pk=context_pk, person_pk=person_pk, now=now)
+        if _facts_of_the_course(launch) or (launch.context and launch.context.section_sourcedid):
+            store_sections(read_sections(launch), context_pk=context_pk, person_pk=person_pk, now=now)
         if role == Role.MENTOR:
             store_mentor_list(launch, platform_pk=platform.pk, course_pk=place.course_pk, person_pk=person_pk, now=now)
         rows = (identity_pk, person_pk, link_pk, context_pk)
@@ -248,12 +248,18 @@ def fingerprint(launch: Launch, asked: str, lti_id_field: str) -> str:
             launch.outcomes and [launch.outcomes.url, launch.outcomes.sourcedid],
             launch.roster and [launch.roster.url, launch.roster.kind, launch.roster.id],
             launch.groups and [launch.groups.url, launch.groups.sets_url],
-            read_sections(launch),
+            _facts_of_the_course(launch),
             launch.platform.family,
             read_mentor_list(launch) if launch.role == Role.MENTOR.value else (),
             [launch.custom.get(name, "") for name in ("send_grade", "course_offering_sourcedid", "parent_course_id")],
         ]
     )
+
+
+def _facts_of_the_course(launch: Launch) -> list[tuple[str, tuple[str, ...]]]:
+    """The custom parameters that may say in which section somebody is, and when work is due."""
+    custom = launch.custom_lists.items()
+    return sorted((name, values) for name, values in custom if "section" in name or "date" in name or "due" in name)
 
 
 def _lti_id(launch: Launch, field: str) -> str:

@@ -136,8 +136,9 @@ def _read(roster: ContextRoster, clock: Callable[[], datetime]) -> None:
 
 
 def _may_read_differences(roster: ContextRoster, now: datetime) -> bool:
+    """Not where there are groups: who changed groups alone is in no list of differences."""
     is_fresh = roster.whole_at is not None and now - roster.whole_at < DIFFERENCES_FOR
-    return is_fresh and roster.differences_url != "" and roster.error_code == ""
+    return is_fresh and roster.differences_url != "" and roster.error_code == "" and not roster.context.groups_url
 
 
 def _read_groups(context: Context, found: ReadRoster, *, is_whole: bool, now: datetime) -> None:
