@@ -22,7 +22,7 @@ from courseway.courses.models import Enrollment, Page, Role
 from courseway.events.endpoints import lock_secret
 from courseway.events.models import Event, WebhookEndpoint
 from courseway.grades.models import Delivery
-from courseway.learning.models import Submission
+from courseway.learning.models import Submission, Upload
 from courseway.learning.scoring import set_grade
 from courseway.lms.models import CourseContext, Deployment, Launch, LmsIdentity
 from courseway.lms.registration_links import make_registration_link
@@ -75,6 +75,9 @@ def make_scene(cast: Cast, client: Client) -> Scene:
     for person in (sally, cast.sam, cast.sue):
         set_grade(assignment=cast.operators, person=person, percent=Decimal(80), complete=True, release=True, now=now)
     assert Delivery.objects.filter(person=sally).exists()
+    upload = Upload.objects.create(
+        submission=Submission.objects.get(person=cast.sam), name="The secret essay.pdf", path="uploads/none", size=1
+    )
     invite(cast.acme, "guest@acme.example", Member.Role.TEACHER, invited_by=cast.olive, now=now)
     link, _ = make_registration_link(cast.acme, made_by=cast.olive, now=now)
     numbers = {
@@ -106,6 +109,7 @@ def make_scene(cast: Cast, client: Client) -> Scene:
         "pk": [str(number) for number in sorted(numbers)],
         "lms": ["canvas"],
         "endpoint": [endpoint.public_id],
+        "upload": [upload.public_id],
         "event": list(Event.objects.values_list("public_id", flat=True)[:1]),
         "delivery": [str(pk) for pk in Delivery.objects.values_list("pk", flat=True)],
     }
@@ -121,6 +125,7 @@ def make_scene(cast: Cast, client: Client) -> Scene:
         lms.key,
         lms.secret,
         endpoint.url,
+        upload.name,
     ]
     return Scene(cast, lms, values, secrets)
 

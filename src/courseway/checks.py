@@ -173,6 +173,12 @@ def _check_places() -> Iterator[CheckMessage]:
         yield Error(
             "COURSEWAY_LOG_LEVEL is not a level.", hint="Give DEBUG, INFO, WARNING or ERROR.", id="courseway.E011"
         )
+    if "COURSEWAY_STORAGE_URL" in settings.UNREADABLE:
+        yield Error(
+            "COURSEWAY_STORAGE_URL is no folder.",
+            hint="Give a folder that every web process reaches, such as file:///srv/courseway/files.",
+            id="courseway.E013",
+        )
     if settings.DATA_DIR.exists() and not os.access(settings.DATA_DIR, os.W_OK):
         yield Error(
             f"COURSEWAY_DATA_DIR cannot be written: {settings.DATA_DIR}.",

@@ -9,7 +9,7 @@ import logging
 import os
 import secrets
 from pathlib import Path
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 from zoneinfo import ZoneInfo
 
 import dj_database_url
@@ -187,13 +187,23 @@ CONTENT_SECURITY_POLICY = {
     }
 }
 
+# Files that students hand in: a folder that every web process reaches.
+STORAGE_URL = env.str("COURSEWAY_STORAGE_URL", "")
+STORAGE_DIR = DATA_DIR / "files"
+if STORAGE_URL:
+    _storage = urlsplit(STORAGE_URL)
+    if _storage.scheme == "file" and not _storage.netloc and _storage.path.startswith("/"):
+        STORAGE_DIR = Path(unquote(_storage.path))
+    else:
+        UNREADABLE["COURSEWAY_STORAGE_URL"] = "give a folder, such as file:///srv/courseway/files"
+
 STATIC_URL = PUBLIC_PATH + "/static/"
 STATIC_ROOT = DATA_DIR / "static"
 STATICFILES_DIRS = [BASE_DIR / "static"]
 # `courseway serve` collects the files first; until then they are served from where they lie.
 _is_collected = (STATIC_ROOT / "staticfiles.json").exists()
 STORAGES = {
-    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage", "OPTIONS": {"location": DATA_DIR / "files"}},
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage", "OPTIONS": {"location": STORAGE_DIR}},
     "staticfiles": {
         "BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"
         if _is_collected

@@ -60,6 +60,7 @@ def test_mail_that_is_not_sent_is_worth_a_word(settings: Settings) -> None:
         ("DEFAULT_FROM_EMAIL", "Courses <courses@example.edu>", set()),
         ("UNREADABLE", {"COURSEWAY_TIME_ZONE": "no such zone"}, {"E010"}),
         ("UNREADABLE", {"COURSEWAY_LOG_LEVEL": "no level"}, {"E011"}),
+        ("UNREADABLE", {"COURSEWAY_STORAGE_URL": "no folder"}, {"E013"}),
         ("UNREADABLE", {"COURSEWAY_DATABASE_URL": "no address"}, {"E003"}),
     ],
 )

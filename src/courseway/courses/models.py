@@ -147,16 +147,21 @@ class Page(models.Model):
 
 
 class Question(models.Model):
-    """One automatically graded question.
+    """One question, graded by itself or, where a file is handed in, by a teacher.
 
-    `body` by kind: choice {"options": [text…], "answer": text}; number {"answer": "2.5", "tolerance": "0.01"}
-    (decimals as text, so that no float noise decides about a point); text {"answers": [text…]}.
+    `body` by kind: choice {"options": [text…], "answer": text}; choices {"options": […], "answers": [all that are
+    right]}; number {"answer": "2.5", "tolerance": "0.01"} (decimals as text, so that no float noise decides about a
+    point); text {"answers": [text…]}; ordering {"items": [in the right order]}; file {"file_types": ["pdf", …]}, any
+    type where none is named.
     """
 
     class Kind(models.TextChoices):
         CHOICE = "choice", _("choice")
+        CHOICES = "choices", _("several choice")
         NUMBER = "number", _("number")
         TEXT = "text", _("text")
+        ORDERING = "ordering", _("ordering")
+        FILE = "file", _("file")
 
     page = models.ForeignKey(Page, on_delete=models.CASCADE, related_name="questions")
     key = models.SlugField(max_length=100)  # unique within the assignment; the field's name on the page is q-<key>

@@ -7,6 +7,7 @@ Nothing is looked up and nothing is stored here; `importing.py` makes rows of th
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -28,12 +29,21 @@ MODULE_KEYS = ("title", "assignments")
 ASSIGNMENT_KEYS = ("title", "key", "points", "due_at", "late", "attempts", "published", "pages")
 LATE_KEYS = ("percent", "per", "floor")
 PAGE_KEYS = ("title", "key", "text", "text_file", "questions")
-QUESTION_KEYS = ("kind", "key", "text", "points", "options", "answer", "tolerance", "answers")
-KEYS_OF_KIND = {"choice": ("options", "answer"), "number": ("answer", "tolerance"), "text": ("answers",)}
+KEYS_OF_KIND = {
+    "choice": ("options", "answer"),
+    "choices": ("options", "answers"),
+    "number": ("answer", "tolerance"),
+    "text": ("answers",),
+    "ordering": ("items",),
+    "file": ("file_types",),
+}
+_KEYS_OF_KINDS = tuple(dict.fromkeys(name for names in KEYS_OF_KIND.values() for name in names))
+QUESTION_KEYS = ("kind", "key", "text", "points", *_KEYS_OF_KINDS)
 
 MAX_TEXT = 200_000  # characters in one page or question
 MAX_TEXT_OF_COURSE = 20_000_000
 MAX_ANSWER = 500
+FILE_TYPE = re.compile(r"[a-z0-9]{1,10}(?:\.[a-z0-9]{1,10})?")
 # Aliases let a small text stand for a large course, so rows are counted as they are read.
 MAX_COUNTS = {"modules": 1_000, "assignments": 10_000, "pages": 30_000, "questions": 60_000, "answers": 300_000}
 DEFAULT_POINTS = Decimal(100)
@@ -284,23 +294,55 @@ class _CourseReader(FieldReader):
         kind = self.read_word(fields, "kind", tuple(KEYS_OF_KIND))
         if not kind:
             return empty
-        for name in {name for names in KEYS_OF_KIND.values() for name in names} - set(KEYS_OF_KIND[kind]):
-            if fields.has(name):
+        for name in _KEYS_OF_KINDS:
+            if fields.has(name) and name not in KEYS_OF_KIND[kind]:
                 self.note_field(fields, name, _("does not belong to a question of the kind %(kind)s") % {"kind": kind})
-        read_body = {"choice": self._read_choice, "number": self._read_number_body, "text": self._read_answers}[kind]
+        read_body = {
+            "choice": self._read_choice,
+            "choices": self._read_choices,
+            "number": self._read_number_body,
+            "text": self._read_answers,
+            "ordering": self._read_items,
+            "file": self._read_file_types,
+        }[kind]
         return ParsedQuestion(key, kind, text, read_body(fields), points)
 
     def _read_choice(self, fields: Fields) -> dict[str, Any]:
-        options = self._read_lines(fields, "options")
-        if fields.has("options") and len(options) == 1:
-            self.note_field(fields, "options", _("must offer at least two"))
-        for option in sorted({option for option in options if options.count(option) > 1}):
-            self.note_field(fields, "options", _("“%(option)s” stands here twice") % {"option": option})
+        options = self._read_different_lines(fields, "options")
         answer = self.read_title(fields, "answer", MAX_ANSWER)
-        if answer and options and answer not in options:
-            offered = ", ".join(f"“{option[:40]}”" for option in options[:6]) + (" …" if len(options) > 6 else "")
-            self.note_field(fields, "answer", _("must be one of the options: %(offered)s") % {"offered": offered})
+        self._check_offered(fields, "answer", [answer] if answer else [], options)
         return {"options": options, "answer": answer}
+
+    def _read_choices(self, fields: Fields) -> dict[str, Any]:
+        options = self._read_different_lines(fields, "options")
+        answers = self._read_different_lines(fields, "answers", fewest=1)
+        self._check_offered(fields, "answers", answers, options)
+        return {"options": options, "answers": answers}
+
+    def _read_items(self, fields: Fields) -> dict[str, Any]:
+        return {"items": self._read_different_lines(fields, "items")}
+
+    def _read_file_types(self, fields: Fields) -> dict[str, Any]:
+        """Endings of file names without the point, in small letters; none means any."""
+        types = self._read_lines(fields, "file_types") if fields.has("file_types") else []
+        endings = list(dict.fromkeys(one.lower().lstrip(".*") for one in types))
+        for ending in endings:
+            if not FILE_TYPE.fullmatch(ending):
+                self.note_field(fields, "file_types", _("“%(type)s” is no ending such as pdf") % {"type": ending[:40]})
+        return {"file_types": endings} if endings else {}
+
+    def _read_different_lines(self, fields: Fields, name: str, *, fewest: int = 2) -> list[str]:
+        lines = self._read_lines(fields, name)
+        if lines and len(lines) < fewest:
+            self.note_field(fields, name, _("must offer at least two"))
+        for line in sorted({line for line in lines if lines.count(line) > 1}):
+            self.note_field(fields, name, _("“%(option)s” stands here twice") % {"option": line})
+        return lines
+
+    def _check_offered(self, fields: Fields, name: str, answers: list[str], options: list[str]) -> None:
+        if options and not set(answers) <= set(options):
+            offered = ", ".join(f"“{option[:40]}”" for option in options[:6]) + (" …" if len(options) > 6 else "")
+            self.note_field(fields, name, _("must be one of the options: %(offered)s") % {"offered": offered})
 
     def _read_number_body(self, fields: Fields) -> dict[str, Any]:
         if not fields.has("answer"):

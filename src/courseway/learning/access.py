@@ -16,7 +16,7 @@ from courseway.courses.access import (
     get_course_to_teach,
 )
 from courseway.courses.models import Assignment, Course, Enrollment, Role
-from courseway.learning.models import Submission
+from courseway.learning.models import Submission, Upload
 from courseway.learning.progress import starts_in_lms
 from courseway.lms.access import list_learners
 from courseway.lms.connections import find_lms_url
@@ -135,6 +135,30 @@ def get_results_to_oversee(request: HttpRequest, course_id: str, assignment_id: 
 
 def get_results_to_grade(request: HttpRequest, course_id: str, assignment_id: str) -> tuple[CourseAccess, Assignment]:
     return _with_assignment(get_course_to_teach(request, course_id), assignment_id)
+
+
+def get_upload_to_read(request: HttpRequest, public_id: str) -> Upload:
+    """A file that was handed in: for its student, and for those who may see the student's work."""
+    refusal = PermissionDenied(_("This file does not exist, or is not one that you may see."))
+    uploads = Upload.objects.select_related("submission__assignment__course", "submission__person")
+    upload = uploads.filter(public_id=public_id).first()
+    if upload is None:
+        raise refusal
+    submission = upload.submission
+    launch = visitor_of(request).launch
+    if launch is not None and launch.reviewed_person_id:  # the one submission that the LMS opened for a teacher
+        if (launch.reviewed_person_id, launch.assignment_public_id) == (
+            submission.person_id,
+            submission.assignment.public_id,
+        ):
+            return upload
+        raise refusal
+    access = get_course_to_see(request, submission.assignment.course.public_id)
+    if access.person is not None and access.person.pk == submission.person_id:
+        return upload
+    if access.can_see_learners and list_learners(access, visitor_of(request)).filter(person=submission.person).exists():
+        return upload
+    raise refusal
 
 
 def _with_assignment(access: CourseAccess, assignment_id: str) -> tuple[CourseAccess, Assignment]:

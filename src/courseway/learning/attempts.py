@@ -145,9 +145,17 @@ def hand_in(attempt: Attempt, submission: Submission, questions: Sequence[Questi
     assignment = submission.assignment
     marks = mark_answers(questions, attempt.answers, assignment.points)
     attempt.results = marks.as_json()
-    attempt.score = submission.score = marks.score
-    attempt.maximum = submission.maximum = assignment.points
+    attempt.score, attempt.maximum = marks.score, assignment.points
     attempt.submitted_at = submission.submitted_at = now
+    submission.awaits_grading = marks.waits
+    if marks.waits and submission.score is not None:
+        return  # an earlier attempt's grade stays until a teacher has graded this one
+    take_score(submission, attempt)
+
+
+def take_score(submission: Submission, attempt: Attempt) -> None:
+    """What the attempt earned is what counts; `lateness` says afterwards what it loses."""
+    submission.score, submission.maximum = attempt.score, attempt.maximum
     submission.handed_in_at, submission.late_deduction = None, Decimal(0)
 
 

@@ -18,5 +18,6 @@ urlpatterns = [
     path(_RESULTS + "<slug:person_id>/", oversight_views.result, name="result"),
     path(_RESULTS + "<slug:person_id>/act/", grading_views.act_on_one, name="act_on_one"),
     path(_RESULTS + "<slug:person_id>/grade/", grading_views.grade, name="grade"),
+    path(_RESULTS + "<slug:person_id>/points/", grading_views.points, name="points"),
     path(_RESULTS + "<slug:person_id>/extension/", dates_views.extension, name="extension"),
 ]

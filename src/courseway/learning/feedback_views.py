@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from django.contrib.auth.views import redirect_to_login
 from django.core.exceptions import PermissionDenied
-from django.http import HttpRequest, HttpResponse
+from django.http import FileResponse, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
 from courseway.courses.access import get_course_to_see
 from courseway.courses.models import Assignment, Role
+from courseway.learning.access import get_upload_to_read
 from courseway.learning.feedback_links import find_shared
 from courseway.learning.models import Submission
 from courseway.learning.progress import work_state
+from courseway.learning.uploads import send_file
 from courseway.learning.work_pages import build_pages
 from courseway.lms.access import list_learners
 from courseway.orgs.models import Person
@@ -47,6 +49,12 @@ def shared(request: HttpRequest, token: str) -> HttpResponse:
 
 
 @require_safe
+def download_file(request: HttpRequest, upload: str) -> FileResponse:
+    """A file that was handed in, to be saved."""
+    return send_file(get_upload_to_read(request, upload))
+
+
+@require_safe
 def review(request: HttpRequest) -> HttpResponse:
     """The one submission that the LMS opened for a teacher: read, whatever its state, and nothing else."""
     visit = visitor_of(request).launch
@@ -55,13 +63,19 @@ def review(request: HttpRequest) -> HttpResponse:
     work = Submission.objects.filter(assignment__public_id=visit.assignment_public_id, person=visit.reviewed_person_id)
     found = work.select_related("person", "assignment__course").first()
     if found is not None:
-        return _show(request, found.assignment, found.person, found, shows_grade=True)
+        return _show(request, found.assignment, found.person, found, shows_grade=True, opens_files=True)
     assignment = Assignment.objects.select_related("course").get(public_id=visit.assignment_public_id)
     return _show(request, assignment, Person.objects.get(pk=visit.reviewed_person_id), None, shows_grade=False)
 
 
 def _show(
-    request: HttpRequest, assignment: Assignment, person: Person, work: Submission | None, *, shows_grade: bool
+    request: HttpRequest,
+    assignment: Assignment,
+    person: Person,
+    work: Submission | None,
+    *,
+    shows_grade: bool,
+    opens_files: bool = False,
 ) -> HttpResponse:
     attempts = list(work.attempts.exclude(submitted_at=None).order_by("number")) if work is not None else []
     context = {
@@ -69,6 +83,7 @@ def _show(
         "person": person,
         "submission": work,
         "state": work_state(work, for_student=not shows_grade),
+        "opens_files": opens_files,
         "shows_grade": shows_grade and work is not None and work.is_graded,
         "percent": work.final_percent() if work is not None else None,
         "score": work.final_score(assignment.points) if work is not None else None,

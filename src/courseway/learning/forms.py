@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime
 from decimal import Decimal
 from typing import Any, ClassVar
@@ -34,6 +35,42 @@ class MomentField(forms.DateTimeField):
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(input_formats=["%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S"], **kwargs)
+
+
+class PointsField(forms.CharField):
+    """Points of a question, from nothing to all of them; empty means that they are still to be given."""
+
+    def __init__(self, *, most: Decimal, **kwargs: Any) -> None:
+        widget = forms.TextInput(attrs={"inputmode": "decimal", "autocomplete": "off"})
+        super().__init__(required=False, max_length=80, widget=widget, **kwargs)
+        self.most = most
+
+    def clean(self, value: Any) -> Decimal | None:
+        text = super().clean(value)
+        if not text:
+            return None
+        number = parse_number(text)
+        if number is None or not 0 <= number <= self.most:
+            raise forms.ValidationError(
+                gettext("Enter points from 0 to %(most)s.") % {"most": format(self.most.normalize(), "f")}
+            )
+        return number.quantize(SCORE_STEP)
+
+
+class PointsForm(forms.Form):
+    """The points of the questions that a teacher grades, one field for each; `asked` are (key, label, most, given)."""
+
+    def __init__(
+        self, data: Any = None, *, asked: Iterable[tuple[str, str, Decimal, str]], number: int, **kwargs: Any
+    ) -> None:
+        super().__init__(data, **kwargs)
+        self.number = number
+        for key, label, most, given in asked:
+            help_text = gettext("of %(most)s points") % {"most": format(most.normalize(), "f")}
+            self.fields[key] = PointsField(most=most, label=label, initial=given, help_text=help_text)
+
+    def add_prefix(self, field_name: str) -> str:
+        return f"points-{field_name}"
 
 
 class DatesForm(forms.ModelForm[Assignment]):

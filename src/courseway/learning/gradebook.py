@@ -15,7 +15,7 @@ from courseway.grades.models import Delivery
 from courseway.grades.states import delivery_states
 from courseway.learning.models import Submission
 from courseway.learning.progress import WorkState, delivery_word, work_state
-from courseway.learning.scoring import WAITS_FOR_RELEASE
+from courseway.learning.scoring import WAITS_FOR_GRADE, WAITS_FOR_RELEASE
 from courseway.lms.models import LmsIdentity
 
 STUDENTS_ON_PAGE = 50
@@ -23,6 +23,7 @@ ASSIGNMENTS_ON_PAGE = 20
 PROBLEMS = (Delivery.State.FAILED, Delivery.State.NEEDS_TEACHER)
 
 FILTERS: dict[str, Promise] = {
+    "to_grade": _("To be graded"),
     "to_release": _("Grade not released"),
     "problem": _("Grade not delivered"),
     "waiting": _("Grade on its way"),
@@ -177,6 +178,8 @@ def build_columns(assignments: Sequence[Assignment], learners: QuerySet[Enrollme
 def _has_work_in(state: str, assignments: Sequence[Assignment]) -> Q | Exists:
     work = Submission.objects.filter(person=OuterRef("person"), assignment__in=assignments)
     owed = Delivery.objects.filter(person=OuterRef("person"), assignment__in=assignments)
+    if state == "to_grade":
+        return Exists(work.filter(WAITS_FOR_GRADE))
     if state == "to_release":
         return Exists(work.filter(WAITS_FOR_RELEASE))
     if state == "in_progress":

@@ -8,7 +8,7 @@ from django.contrib import messages
 from django.core.exceptions import BadRequest
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import redirect
+from django.shortcuts import get_object_or_404, redirect
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
@@ -20,8 +20,11 @@ from courseway.grades.models import Delivery
 from courseway.learning.access import get_learner_to_grade, get_results_to_grade
 from courseway.learning.forms import GradeForm
 from courseway.learning.gradebook import PROBLEMS
-from courseway.learning.oversight_views import show_result
+from courseway.learning.hand_grading import grade_by_hand
+from courseway.learning.models import Attempt
+from courseway.learning.oversight_views import make_points_form, show_result
 from courseway.learning.scoring import mark_completed, release, renew_feedback_link, reopen, set_grade
+from courseway.learning.work_pages import build_pages, read_number
 from courseway.lms.access import list_learners
 from courseway.orgs.models import Person
 from courseway.orgs.visitor import visitor_of
@@ -80,6 +83,31 @@ def grade(request: HttpRequest, course_id: str, assignment_id: str, person_id: s
     )
     if submission.is_grade_visible:
         messages.success(request, _("Saved. The student sees it, and it is on its way to the LMS."))
+    else:
+        messages.success(request, _("Saved. The student sees it once the work is completed and the grade released."))
+    return redirect("learning_course:result", course_id, assignment_id, person_id)
+
+
+@require_POST
+def points(request: HttpRequest, course_id: str, assignment_id: str, person_id: str) -> HttpResponse:
+    """The points of questions that a teacher grades, in one attempt."""
+    access, assignment, learner = get_learner_to_grade(request, course_id, assignment_id, person_id)
+    handed_in = Attempt.objects.filter(submission__assignment=assignment, submission__person=learner.person)
+    attempt = get_object_or_404(handed_in.exclude(submitted_at=None), number=read_number(request.POST) or 0)
+    form = make_points_form(build_pages(assignment, attempt), attempt, request.POST)
+    if form is None or not form.is_valid():
+        return show_result(request, access, assignment, learner, points_form=form, attempt_number=attempt.number)
+    submission = grade_by_hand(
+        assignment=assignment,
+        person=learner.person,
+        number=attempt.number,
+        points=form.cleaned_data,
+        now=timezone.now(),
+    )
+    if submission.is_grade_visible:
+        messages.success(request, _("Saved. The student sees it, and it is on its way to the LMS."))
+    elif submission.awaits_grading:
+        messages.success(request, _("Saved. The grade is there once all questions have their points."))
     else:
         messages.success(request, _("Saved. The student sees it once the work is completed and the grade released."))
     return redirect("learning_course:result", course_id, assignment_id, person_id)

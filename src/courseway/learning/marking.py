@@ -36,24 +36,35 @@ class QuestionMark:
     maximum: Decimal
     is_correct: bool
     is_answered: bool
+    is_by_hand: bool = False
+    waits: bool = False  # for a teacher's points
 
     def as_json(self) -> dict[str, Any]:
+        by_hand = {"by_hand": True, "waits": self.waits} if self.is_by_hand else {}
         return {
             "points": str(self.points),
             "of": str(self.maximum),
             "correct": self.is_correct,
             "answered": self.is_answered,
+            **by_hand,
         }
 
 
 @dataclass(frozen=True, slots=True)
 class Marks:
-    """The marks of one attempt. `score` is in the assignment's points, and None where nothing can earn any."""
+    """The marks of one attempt.
+
+    `score` is in the assignment's points; None where nothing can earn any, and while a question waits for a teacher.
+    """
 
     questions: dict[str, QuestionMark]
     earned: Decimal
     available: Decimal
     score: Decimal | None
+
+    @property
+    def waits(self) -> bool:
+        return any(mark.waits for mark in self.questions.values())
 
     def as_json(self) -> dict[str, dict[str, Any]]:
         return {key: mark.as_json() for key, mark in self.questions.items()}
@@ -62,6 +73,11 @@ class Marks:
 def clean_answer(text: str) -> str:
     """An answer as it is kept: as typed, without what no database column can hold."""
     return text.replace("\x00", "")[:ANSWER_LENGTH]
+
+
+def list_lines(answer: str) -> list[str]:
+    """The options that were chosen, or the items in the order they were put: one a line."""
+    return [line.strip() for line in answer.replace("\r\n", "\n").split("\n")]
 
 
 def parse_number(text: str) -> Decimal | None:
@@ -95,21 +111,42 @@ def is_correct(question: MarkedQuestion, answer: str) -> bool:
         return _is_close(answer, str(body.get("answer", "")), str(body.get("tolerance", "") or "0"))
     if question.kind == "text":
         return _fold(answer) in {_fold(str(accepted)) for accepted in body.get("answers", ())}
+    if question.kind == "choices":
+        return set(filter(None, list_lines(answer))) == {str(right).strip() for right in body.get("answers", ())}
+    if question.kind == "ordering":
+        return list_lines(answer) == [str(item).strip() for item in body.get("items", ())]
     return False
 
 
-def mark_answers(questions: Iterable[MarkedQuestion], answers: Mapping[str, str], points: Decimal) -> Marks:
-    """Mark every question, and scale the sum to the assignment's points where the questions add up otherwise."""
-    marks: dict[str, QuestionMark] = {}
-    earned = available = Decimal(0)
-    for question in questions:
-        answer = answers.get(question.key, "")
-        right = is_correct(question, answer)
-        got = question.points if right else Decimal(0)
-        marks[question.key] = QuestionMark(got, question.points, right, bool(answer.strip()))
-        earned += got
-        available += question.points
-    return Marks(marks, earned, available, scale_points(earned, available, points))
+def mark_answers(
+    questions: Iterable[MarkedQuestion],
+    answers: Mapping[str, str],
+    points: Decimal,
+    by_hand: Mapping[str, Decimal] | None = None,
+) -> Marks:
+    """Mark every question, and scale the sum to the assignment's points where the questions add up otherwise.
+
+    `by_hand` are the points that a teacher gave for questions which no program can mark.
+    """
+    marks = {
+        question.key: _mark(question, answers.get(question.key, ""), (by_hand or {}).get(question.key))
+        for question in questions
+    }
+    earned = sum((mark.points for mark in marks.values()), Decimal(0))
+    available = sum((mark.maximum for mark in marks.values()), Decimal(0))
+    waits = any(mark.waits for mark in marks.values())
+    return Marks(marks, earned, available, None if waits else scale_points(earned, available, points))
+
+
+def _mark(question: MarkedQuestion, answer: str, given: Decimal | None) -> QuestionMark:
+    is_answered = bool(answer.strip())
+    if question.kind == "file":
+        # Nothing handed in is worth nothing: nobody has to look at it.
+        waits = is_answered and given is None and question.points > 0
+        got = min(max(given or Decimal(0), Decimal(0)), question.points)
+        return QuestionMark(got, question.points, got == question.points, is_answered, is_by_hand=True, waits=waits)
+    is_right = is_correct(question, answer)
+    return QuestionMark(question.points if is_right else Decimal(0), question.points, is_right, is_answered)
 
 
 def scale_points(earned: Decimal, available: Decimal, points: Decimal) -> Decimal | None:

@@ -209,6 +209,7 @@ def _merge_work(counts: Submission, history: Submission, now: datetime) -> None:
     counts.attempts.update(number=F("number") + _FAR)
     counts.attempts.update(number=F("number") - _FAR + used)
     Attempt.objects.filter(submission=history).update(submission=counts)
+    history.uploads.update(submission=counts)
     counts.started_at = min(counts.started_at, history.started_at)
     counts.released_at = counts.released_at or (history.released_at if _rank(counts)[0] else None)
     counts.extra_percent = max(counts.extra_percent, history.extra_percent)

@@ -58,6 +58,8 @@ class Submission(models.Model):
     # Whoever has it reads this one submission while the course provides feedback links (H6).
     feedback_token = models.CharField(max_length=32, unique=True, default=new_feedback_token, editable=False)
     comment = models.TextField(blank=True)
+    # Handed in, and a question of it has to be graded by hand before there is a score.
+    awaits_grading = models.BooleanField(default=False, db_default=False)
     # Reopened work is not completed again by a due date that has already passed.
     reopened_at = models.DateTimeField(null=True, blank=True)
     updated_at = models.DateTimeField(auto_now=True)
@@ -79,6 +81,7 @@ class Submission(models.Model):
                 condition=models.Q(completed_at__isnull=False, released_at__isnull=True),
                 name="submission_to_release",
             ),
+            models.Index(fields=["assignment"], condition=models.Q(awaits_grading=True), name="submission_to_grade"),
         ]
 
     def __str__(self) -> str:
@@ -109,6 +112,20 @@ class Submission(models.Model):
         return self.released_at is not None and self.is_graded and is_completed
 
 
+class Upload(models.Model):
+    """A file that was handed in as the answer to a question, which holds its `public_id`. Never changed."""
+
+    submission = models.ForeignKey(Submission, on_delete=models.CASCADE, related_name="uploads")
+    public_id = models.CharField(max_length=20, unique=True, default=new_id, editable=False)
+    name = models.CharField(max_length=255)  # as the student's machine calls it
+    path = models.CharField(max_length=100)  # in the storage; holds nothing that a student typed
+    size = models.PositiveBigIntegerField()
+    uploaded_at = models.DateTimeField(default=timezone.now)
+
+    def __str__(self) -> str:
+        return self.name
+
+
 class Extension(models.Model):
     """More time for one student: counts while it is later than the assignment's due date."""
 
@@ -129,12 +146,15 @@ class Attempt(models.Model):
     submission = models.ForeignKey(Submission, on_delete=models.CASCADE, related_name="attempts")
     number = models.PositiveIntegerField()
     answers = models.JSONField(default=dict)  # question key -> text as typed
-    # question key -> {"points": "1.5", "of": "2", "correct": true, "answered": true}
+    # question key -> {"points": "1.5", "of": "2", "correct": true, "answered": true}, and for questions that a teacher
+    # grades {…, "by_hand": true, "waits": true until they did}
     results = models.JSONField(default=dict)
     score = models.DecimalField(max_digits=14, decimal_places=6, null=True, blank=True)
     maximum = models.DecimalField(max_digits=9, decimal_places=2, null=True, blank=True)
     started_at = models.DateTimeField(default=timezone.now)
     submitted_at = models.DateTimeField(null=True, blank=True)
+    # Otherwise a due date or a teacher did it, and nobody was late.
+    is_handed_in_by_student = models.BooleanField(default=False, db_default=False)
 
     class Meta:
         ordering = ["number"]

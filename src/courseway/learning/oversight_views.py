@@ -9,8 +9,8 @@ from __future__ import annotations
 from typing import Any
 
 from django.core.paginator import Paginator
-from django.db.models import Prefetch
-from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.db.models import Prefetch, Q
+from django.http import HttpRequest, HttpResponse, HttpResponseBase, QueryDict
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
@@ -19,7 +19,7 @@ from courseway.courses.models import Assignment, Enrollment
 from courseway.grades.models import Delivery, DeliveryTry
 from courseway.learning.access import get_learner_to_oversee, get_results_to_grade, get_results_to_oversee
 from courseway.learning.feedback_links import feedback_url
-from courseway.learning.forms import ExtensionForm, GradeForm
+from courseway.learning.forms import ExtensionForm, GradeForm, PointsForm
 from courseway.learning.gradebook import (
     ASSIGNMENTS_ON_PAGE,
     FILTERS,
@@ -32,10 +32,11 @@ from courseway.learning.gradebook import (
 )
 from courseway.learning.gradebook_csv import list_gradebook_heads, list_gradebook_rows
 from courseway.learning.lateness import due_of, find_extensions
-from courseway.learning.models import Submission
+from courseway.learning.models import Attempt, Submission
 from courseway.learning.progress import delivery_word, work_state
 from courseway.learning.scoring import has_attempt_left
-from courseway.learning.work_pages import build_pages, find_page
+from courseway.learning.templatetags.work import as_plain, as_points
+from courseway.learning.work_pages import PageView, build_pages, find_page
 from courseway.lms.access import list_learners
 from courseway.orgs.visitor import visitor_of
 from courseway.spreadsheets import csv_download
@@ -121,12 +122,14 @@ def show_result(
     *,
     form: GradeForm | None = None,
     extension_form: ExtensionForm | None = None,
+    points_form: PointsForm | None = None,
+    attempt_number: int | None = None,
 ) -> HttpResponse:
-    """The result page; with `form`, the refused one as it was typed."""
+    """The result page; with one of the forms, the refused one as it was typed."""
     person = learner.person
     submission = Submission.objects.filter(assignment=assignment, person=person).first()
     attempts = list(submission.attempts.order_by("-number")) if submission else []
-    chosen = request.GET.get("attempt", "")
+    chosen = str(attempt_number) if attempt_number else request.GET.get("attempt", "")
     attempt = next((a for a in attempts if str(a.number) == chosen), None) or next(
         (a for a in attempts if a.submitted_at), attempts[0] if attempts else None
     )
@@ -137,10 +140,16 @@ def show_result(
         .order_by("pk")
     )
     extended_to = find_extensions([assignment], [person.pk]).get((assignment.pk, person.pk))
+    pages = build_pages(assignment, attempt) if attempt else []
+    is_refused = bool(form or extension_form or points_form)
+    if points_form is None and attempt is not None and attempt.submitted_at is not None:
+        points_form = make_points_form(pages, attempt)
     context: dict[str, Any] = {
         "access": access,
         "assignment": assignment,
         "learner": learner,
+        "points_form": points_form,
+        "next_to_grade": find_next_to_grade(request, access, assignment, learner),
         "person": person,
         "submission": submission,
         "state": work_state(submission, for_student=False),
@@ -148,7 +157,7 @@ def show_result(
         "score": submission.final_score(assignment.points) if submission else None,
         "attempts": attempts,
         "attempt": attempt,
-        "pages": build_pages(assignment, attempt) if attempt else [],
+        "pages": pages,
         "may_try_again": has_attempt_left(assignment, len(attempts)),
         "deliveries": [(delivery, list(delivery.attempts_made.all())[:TRIES_SHOWN]) for delivery in deliveries],
         "delivery": delivery_word(deliveries),
@@ -158,7 +167,36 @@ def show_result(
         "extension_form": extension_form or ExtensionForm(initial={"due_at": extended_to}, assignment=assignment),
         "feedback_url": feedback_url(submission, access.course) if submission else "",
     }
-    return render(request, "learning/person_result.html", context, status=422 if form or extension_form else 200)
+    return render(request, "learning/person_result.html", context, status=422 if is_refused else 200)
+
+
+def make_points_form(pages: list[PageView], attempt: Attempt, data: QueryDict | None = None) -> PointsForm | None:
+    """The form for what a teacher grades in this attempt; None where a program graded everything."""
+    asked = [
+        (
+            question.question.key,
+            f"{question.number} · {as_plain(question.question.text)}",
+            question.question.points,
+            "" if question.waits else as_points(question.points),
+        )
+        for page in pages
+        for question in page.questions
+        if question.is_by_hand and question.is_answered
+    ]
+    return PointsForm(data, asked=asked, number=attempt.number) if asked else None
+
+
+def find_next_to_grade(
+    request: HttpRequest, access: CourseAccess, assignment: Assignment, learner: Enrollment
+) -> Enrollment | None:
+    """The next student, in the order of the list, whose work waits for a grade or its release; then from the top."""
+    if not access.can_grade:
+        return None
+    learners = list_learners(access, visitor_of(request)).exclude(pk=learner.pk)
+    waiting = find_learners(learners, [assignment], state="to_grade")
+    person = learner.person
+    after = Q(person__name__gt=person.name) | Q(person__name=person.name, person__email__gt=person.email)
+    return waiting.filter(after).first() or waiting.first()
 
 
 @require_safe

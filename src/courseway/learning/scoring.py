@@ -6,10 +6,13 @@ delivery cannot exist. The submission's row is locked first, so that two clicks,
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from datetime import datetime
 from decimal import Decimal
+from typing import Any
 
+from django.core.files.uploadedfile import UploadedFile
 from django.db import transaction
 from django.db.models import Q
 from django.utils.translation import gettext as _
@@ -36,6 +39,7 @@ from courseway.learning.attempts import (
 )
 from courseway.learning.lateness import weigh_handed_in
 from courseway.learning.models import Attempt, Submission, new_feedback_token
+from courseway.learning.uploads import StoredFile, keep_file, store_file
 from courseway.orgs.models import Person
 
 __all__ = [
@@ -61,12 +65,16 @@ __all__ = [
 WAITS_FOR_RELEASE = Q(completed_at__isnull=False, released_at__isnull=True) & (
     Q(score__isnull=False) | Q(override_percent__isnull=False)
 )
-
+# A teacher has to give points, or a grade: nothing was graded by itself.
+WAITS_FOR_GRADE = Q(completed_at__isnull=False) & (
+    Q(awaits_grading=True) | Q(score__isnull=True, override_percent__isnull=True)
+)
 
 _COMPLETED_FIELDS = (
     "score",
     "maximum",
     "submitted_at",
+    "awaits_grading",
     "handed_in_at",
     "late_deduction",
     "completed_at",
@@ -95,13 +103,20 @@ def start_work(*, assignment: Assignment, person: Person, now: datetime) -> Subm
 
 
 def save_answers(
-    *, assignment: Assignment, person: Person, answers: Mapping[str, str], number: int | None = None, now: datetime
+    *,
+    assignment: Assignment,
+    person: Person,
+    answers: Mapping[str, str],
+    files: Mapping[str, UploadedFile[Any]] | None = None,
+    number: int | None = None,
+    now: datetime,
 ) -> Attempt:
     """Keep the answers as typed; answers that are not named stay. `number` is the attempt they were typed into."""
-    with transaction.atomic():
+    with _stored(files) as stored, transaction.atomic():
         submission = lock_or_make(assignment, person, now)
         attempt = open_attempt(submission, number, now)
         keep_answers(attempt, answers)
+        _keep_files(attempt, submission, stored, now)
         attempt.save(update_fields=["answers"])
         return attempt
 
@@ -118,13 +133,33 @@ def submit_attempt(
         attempt = open_attempt(submission, number, now)
         keep_answers(attempt, answers)
         hand_in(attempt, submission, questions_of(assignment), now)
-        weigh_handed_in(submission, assignment, now)
+        attempt.is_handed_in_by_student = True
+        if not submission.awaits_grading:
+            weigh_handed_in(submission, assignment, now)
         attempt.save()
         submission.completed_at = submission.completed_at or now
         release_if_automatic(submission, assignment, now)
         submission.save()
         owe_grades(assignment, [submission], now)
         return attempt
+
+
+@contextmanager
+def _stored(files: Mapping[str, UploadedFile[Any]] | None) -> Iterator[dict[str, StoredFile]]:
+    """The files written before any row is locked, and taken away again when nothing comes of it."""
+    stored: dict[str, StoredFile] = {}
+    try:
+        for key, file in (files or {}).items():
+            stored[key] = store_file(file)
+        yield stored
+    except BaseException:
+        for one in stored.values():
+            one.discard()
+        raise
+
+
+def _keep_files(attempt: Attempt, submission: Submission, stored: Mapping[str, StoredFile], now: datetime) -> None:
+    keep_answers(attempt, {key: keep_file(submission, file, now).public_id for key, file in stored.items()})
 
 
 def begin_next_attempt(*, assignment: Assignment, person: Person, now: datetime) -> Attempt:
@@ -170,6 +205,7 @@ def set_grade(
         submission = lock_or_make(assignment, person, now)
         if forget_override or percent is not None:
             submission.override_percent = percent
+            submission.awaits_grading = submission.awaits_grading and percent is None
         if comment is not None:
             submission.comment = comment
         if extra is not None:

@@ -10,6 +10,7 @@ urlpatterns = [
     path("", views.dashboard, name="dashboard"),
     path("feedback/<slug:public_id>/", feedback_views.submission, name="submission"),
     path("shared/<str:token>/", feedback_views.shared, name="shared"),
+    path("files/<slug:upload>/", feedback_views.download_file, name="file"),
     path("review/", feedback_views.review, name="review"),
     path("account/", account_views.account, name="account"),
     path("courses/<slug:course_id>/", views.course, name="course"),

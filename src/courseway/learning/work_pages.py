@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
+from django.core.files.uploadedfile import UploadedFile
 from django.db.models import Prefetch
 from django.http import QueryDict
+from django.utils.datastructures import MultiValueDict
 
 from courseway.courses.models import Assignment, Page, Question
-from courseway.learning.models import Attempt
+from courseway.learning.marking import list_lines
+from courseway.learning.models import Attempt, Upload
+from courseway.learning.uploads import check_file
 
 FIELD = "q-"  # the name of a question's field is q-<key>, for ever
 
@@ -22,6 +28,9 @@ class QuestionView:
     is_correct: bool = False
     points: str = ""
     maximum: str = ""
+    is_by_hand: bool = False
+    waits: bool = False  # for a teacher's points
+    upload: Upload | None = None
 
     @property
     def name(self) -> str:
@@ -32,7 +41,29 @@ class QuestionView:
         return [str(option) for option in self.question.body.get("options", ())]
 
     @property
+    def chosen(self) -> list[str]:
+        """Of several choice: the options that were chosen. Of ordering: an item, or nothing, for each place."""
+        lines = list_lines(self.value)
+        if self.question.kind != Question.Kind.ORDERING:
+            return [line for line in lines if line]
+        return (lines + [""] * len(self.items))[: len(self.items)]
+
+    @property
+    def items(self) -> list[str]:
+        """What is to be put in order, as it is shown: always in the same order, and never in the right one."""
+        items = [str(item) for item in self.question.body.get("items", ())]
+        mixed = sorted(items, key=lambda item: hashlib.sha256(f"{self.question.key}:{item}".encode()).digest())
+        return mixed if mixed != items else mixed[1:] + mixed[:1]
+
+    @property
+    def accepted(self) -> str:
+        """The types of files that are taken, as a file field names them."""
+        return ",".join(f".{one}" for one in self.question.body.get("file_types", ()))
+
+    @property
     def is_answered(self) -> bool:
+        if self.question.kind == Question.Kind.ORDERING:
+            return all(self.chosen)
         return bool(self.value.strip())
 
 
@@ -44,13 +75,15 @@ class PageView:
 
 
 def build_pages(assignment: Assignment, attempt: Attempt | None) -> list[PageView]:
-    """The pages with the answers and results of an attempt, in two statements."""
+    """The pages with the answers and results of an attempt, in two statements, or three where files belong to them."""
     answers: Mapping[str, str] = attempt.answers if attempt else {}
     results: Mapping[str, Mapping[str, object]] = attempt.results if attempt else {}
     questions = Prefetch("questions", Question.objects.order_by("position", "pk"))
     pages: list[PageView] = []
     number = 0
-    for page in assignment.pages.order_by("position", "pk").prefetch_related(questions):
+    rows = list(assignment.pages.order_by("position", "pk").prefetch_related(questions))
+    uploads = _find_uploads(rows, attempt)
+    for page in rows:
         views = []
         for question in page.questions.all():
             number += 1
@@ -63,10 +96,21 @@ def build_pages(assignment: Assignment, attempt: Attempt | None) -> list[PageVie
                     is_correct=bool(result.get("correct")),
                     points=str(result.get("points", "")),
                     maximum=str(result.get("of", question.points)),
+                    is_by_hand=bool(result.get("by_hand")),
+                    waits=bool(result.get("waits")),
+                    upload=uploads.get(answers.get(question.key, "")),
                 )
             )
         pages.append(PageView(page, len(pages) + 1, views))
     return pages
+
+
+def _find_uploads(pages: list[Page], attempt: Attempt | None) -> dict[str, Upload]:
+    has_files = any(question.kind == Question.Kind.FILE for page in pages for question in page.questions.all())
+    if attempt is None or not has_files:
+        return {}
+    found = Upload.objects.filter(submission=attempt.submission_id, public_id__in=list(attempt.answers.values()))
+    return {upload.public_id: upload for upload in found}
 
 
 def list_unanswered(pages: list[PageView]) -> list[tuple[PageView, QuestionView]]:
@@ -83,9 +127,33 @@ def find_page(pages: list[PageView], wanted: str) -> PageView | None:
 
 
 def read_answers(form: QueryDict, pages: list[PageView]) -> dict[str, str]:
-    """The answers in a form; fields that belong to no question of the assignment are not kept."""
-    keys = (question.question.key for page in pages for question in page.questions)
-    return {key: str(form[FIELD + key]) for key in keys if FIELD + key in form}
+    """The answers in a form; fields that belong to no question of the assignment are not kept.
+
+    Several values of one field are lines of one answer. A file's answer comes from the file alone (`read_files`).
+    """
+    answers = {}
+    for question in (question for page in pages for question in page.questions):
+        values = [str(value) for value in form.getlist(question.name)]
+        if not values or question.question.kind == Question.Kind.FILE:
+            continue
+        if question.question.kind in (Question.Kind.CHOICES, Question.Kind.ORDERING):
+            lines = [line for value in values for line in list_lines(value)]
+            is_ordering = question.question.kind == Question.Kind.ORDERING
+            answers[question.question.key] = "\n".join(lines if is_ordering and any(lines) else filter(None, lines))
+        else:
+            answers[question.question.key] = values[-1]
+    return answers
+
+
+def read_files(files: MultiValueDict[str, UploadedFile[Any]], pages: list[PageView]) -> dict[str, UploadedFile[Any]]:
+    """The files in a form, by the key of their question. Raises UploadError for one that is not taken."""
+    found = {}
+    for question in (question for page in pages for question in page.questions):
+        file = files.get(question.name)
+        if file is not None and question.question.kind == Question.Kind.FILE:
+            check_file(file, question.question.body)
+            found[question.question.key] = file
+    return found
 
 
 def read_number(form: QueryDict) -> int | None:

@@ -12,7 +12,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
-from courseway.courses.models import Role
+from courseway.courses.models import Question, Role
 from courseway.grades import outbox
 from courseway.grades.models import Delivery
 from courseway.grades.states import delivery_states
@@ -32,7 +32,15 @@ from courseway.learning.scoring import (
     start_work,
     submit_attempt,
 )
-from courseway.learning.work_pages import build_pages, find_page, list_unanswered, read_answers, read_number
+from courseway.learning.uploads import UploadError
+from courseway.learning.work_pages import (
+    build_pages,
+    find_page,
+    list_unanswered,
+    read_answers,
+    read_files,
+    read_number,
+)
 from courseway.lms.models import Arrival
 from courseway.orgs.visitor import visitor_of
 
@@ -88,9 +96,12 @@ def save(request: HttpRequest, assignment_id: str) -> JsonResponse:
             assignment=work.assignment,
             person=work.person,
             answers=read_answers(request.POST, pages),
+            files=read_files(request.FILES, pages),
             number=read_number(request.POST),
             now=timezone.now(),
         )
+    except UploadError as refusal:
+        return JsonResponse({"saved": False, "error": str(refusal)}, status=422)
     except WorkError as refusal:
         return JsonResponse({"saved": False, "error": str(refusal)}, status=409)
     return JsonResponse({"saved": True})
@@ -100,18 +111,23 @@ def save(request: HttpRequest, assignment_id: str) -> JsonResponse:
 def submit(request: HttpRequest, assignment_id: str) -> HttpResponse:
     """Hands in. Where answers are missing it saves and asks first."""
     work = _to_write(request, assignment_id)
-    now = timezone.now()
-    answers = read_answers(request.POST, build_pages(work.assignment, None))
-    number = read_number(request.POST)
-    write = {"assignment": work.assignment, "person": work.person, "answers": answers, "number": number, "now": now}
+    pages = build_pages(work.assignment, None)
+    answers = read_answers(request.POST, pages)
+    own = {"assignment": work.assignment, "person": work.person, "number": read_number(request.POST)}
     try:
+        try:
+            files = read_files(request.FILES, pages)
+            if files or "confirmed" not in request.POST:
+                attempt = save_answers(answers=answers, files=files, now=timezone.now(), **own)  # type: ignore[arg-type]
+        except UploadError as refusal:
+            save_answers(answers=answers, now=timezone.now(), **own)  # type: ignore[arg-type]
+            return _show_work_again(request, assignment_id, str(refusal))
         if "confirmed" not in request.POST:
-            attempt = save_answers(**write)  # type: ignore[arg-type]
             unanswered = list_unanswered(build_pages(work.assignment, attempt))
             if unanswered:
                 context = {"work": work, "access": work.access, "attempt": attempt, "unanswered": unanswered}
                 return render(request, "learning/confirm.html", context)
-        submit_attempt(**write)  # type: ignore[arg-type]
+        submit_attempt(answers=answers, now=timezone.now(), **own)  # type: ignore[arg-type]
     except WorkError as refusal:
         return _show_not_counted(request, work, refusal, answers)
     return _see(work)
@@ -152,7 +168,14 @@ def _show_start_in_lms(request: HttpRequest, work: Work) -> HttpResponse:
     return render(request, "learning/start_in_lms.html", {"work": work, "access": work.access})
 
 
-def _show_work(request: HttpRequest, work: Work, attempts: list[Attempt]) -> HttpResponse:
+def _show_work_again(request: HttpRequest, assignment_id: str, problem: str) -> HttpResponse:
+    """The page of the work with what is saved of it, and what was wrong with a file."""
+    work = get_own_work(request, assignment_id)
+    attempts = list(work.submission.attempts.order_by("number")) if work.submission else []
+    return _show_work(request, work, attempts, problem=problem)
+
+
+def _show_work(request: HttpRequest, work: Work, attempts: list[Attempt], *, problem: str = "") -> HttpResponse:
     attempt = attempts[-1] if attempts else None
     pages = build_pages(work.assignment, attempt)
     launch = visitor_of(request).launch
@@ -170,10 +193,12 @@ def _show_work(request: HttpRequest, work: Work, attempts: list[Attempt]) -> Htt
         "question_count": len(questions),
         "answered_count": sum(question.is_answered for question in questions),
         "has_result": len(attempts) > 1,
+        "has_files": any(question.question.kind == Question.Kind.FILE for question in questions),
+        "problem": problem,
         "due_at": due_at,
         "is_late": due_at is not None and due_at < timezone.now(),
     }
-    return render(request, "learning/work.html", context)
+    return render(request, "learning/work.html", context, status=422 if problem else 200)
 
 
 def _show_result(request: HttpRequest, work: Work, submission: Submission, attempts: list[Attempt]) -> HttpResponse:

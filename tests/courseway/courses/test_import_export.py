@@ -257,13 +257,16 @@ def as_question(
         "choice": {"options": choices, "answer": choices[-1]},
         "number": {"answer": answer, "tolerance": format(tolerance, "f")},
         "text": {"answers": choices},
+        "choices": {"options": choices, "answers": choices[1:]},
+        "ordering": {"items": choices},
+        "file": {"file_types": ["pdf", "tar.gz"]} if worth > 1 else {},
     }[kind]  # type: ignore[assignment]
     return ParsedQuestion("", kind, text, body, worth)
 
 
 questions = st.builds(
     as_question,
-    st.sampled_from(["choice", "number", "text"]),
+    st.sampled_from(["choice", "number", "text", "choices", "ordering", "file"]),
     question_texts,
     st.lists(lines, min_size=2, max_size=4, unique=True),
     numbers,

@@ -108,7 +108,7 @@ modules:
         ("modules[0].assignments[0].due_at", "date and time with its offset", "(line 9)"),
         ("modules[0].assignments[1].title", "is missing", "(line 10)"),
         ("modules[0].assignments[1].pages[1].questions[0].answer", "one of the options: “a”, “b”", "(line 14)"),
-        ("modules[0].assignments[1].pages[1].questions[1].kind", "choice, number, text", "(line 15)"),
+        ("modules[0].assignments[1].pages[1].questions[1].kind", "choice, choices, number", "(line 15)"),
         ("modules[0].assignments[1].pages[1].questions[2].answer", "must be a number", "(line 16)"),
         ("modules[0].assignments[1].pages[1].questions[2].tolerance", "must not be below 0", "(line 16)"),
         ("modules[0].assignments[1].pages[1].questions[3].answers", "must not be empty", "(line 17)"),
@@ -277,7 +277,21 @@ def test_any_text_gives_a_course_or_the_one_error(text: str) -> None:
 scalars = st.one_of(st.none(), st.booleans(), st.integers(), st.floats(), st.text(max_size=8), st.datetimes())
 KEYS = (
     *("title", "published", "modules", "assignments", "pages", "questions", "key", "due_at", "attempts", "late"),
-    *("kind", "text", "text_file", "options", "answer", "answers", "tolerance", "points", "percent", "per", "floor"),
+    *(
+        "kind",
+        "text",
+        "text_file",
+        "options",
+        "answer",
+        "answers",
+        "items",
+        "file_types",
+        "tolerance",
+        "points",
+        "percent",
+        "per",
+        "floor",
+    ),
 )
 keys = st.sampled_from(KEYS)
 documents = st.recursive(
@@ -292,3 +306,39 @@ documents = st.recursive(
 def test_any_document_gives_a_course_or_the_one_error(document: object) -> None:
     """Documents that use our keys in every wrong way are refused by our error alone."""
     parse_or_refuse(yaml.safe_dump(document))
+
+
+def test_several_choice_ordering_and_files() -> None:
+    """The further kinds of questions are read with what belongs to each; a file question may name no type."""
+    fields = (
+        "kind: choices, text: Q, options: [a, b, c], answers: [a, c]",
+        "kind: ordering, text: Q, items: [first, second]",
+        "kind: file, text: Q, file_types: [PDF, .py, '*.tar.gz', pdf]",
+        "kind: file, text: Q",
+    )
+    asked = [parse_course(one_question(one)).modules[0].assignments[0].pages[0].questions[0] for one in fields]
+    assert [question.body for question in asked] == [
+        {"options": ["a", "b", "c"], "answers": ["a", "c"]},
+        {"items": ["first", "second"]},
+        {"file_types": ["pdf", "py", "tar.gz"]},
+        {},
+    ]
+
+
+@pytest.mark.parametrize(
+    ("fields", "problem"),
+    [
+        ("kind: choices, text: Q, options: [a, b], answers: [a, x]", "one of the options: “a”, “b”"),
+        ("kind: choices, text: Q, options: [a, b], answers: [a, a]", "“a” stands here twice"),
+        ("kind: choices, text: Q, options: [a, b], answers: []", "must not be empty"),
+        ("kind: choices, text: Q, options: [a, b], answer: a", "does not belong"),
+        ("kind: ordering, text: Q, items: [a]", "at least two"),
+        ("kind: ordering, text: Q, items: [a, b, a]", "“a” stands here twice"),
+        ("kind: ordering, text: Q", "is missing"),
+        ("kind: file, text: Q, file_types: [a/b]", "“a/b” is no ending such as pdf"),
+        ("kind: file, text: Q, answer: a", "does not belong"),
+    ],
+)
+def test_what_does_not_fit_the_further_kinds(fields: str, problem: str) -> None:
+    """A mistake in one of them is named, and nothing is guessed."""
+    assert any(problem in one for one in problems_of(one_question(fields)))

@@ -163,3 +163,52 @@ def test_marking_never_fails(typed: str, kind: str) -> None:
 def test_percent(score: Decimal | None, maximum: Decimal | None, percent: Decimal | None) -> None:
     """A percentage is exact, absent where there is no score, and never above 100."""
     assert percent_of(score, maximum) == percent
+
+
+def several(*right: str) -> Question:
+    return Question(key="s", kind="choices", body={"options": ["a", "b", "c"], "answers": [*right]}, points=Decimal(2))
+
+
+def ordering(*items: str) -> Question:
+    return Question(key="o", kind="ordering", body={"items": [*items]}, points=Decimal(2))
+
+
+def file() -> Question:
+    return Question(key="f", kind="file", body={}, points=Decimal(5))
+
+
+@pytest.mark.parametrize(
+    ("question", "answer", "right"),
+    [
+        (several("a", "c"), "a\nc", True),
+        (several("a", "c"), "c\r\na", True),
+        (several("a", "c"), "a", False),
+        (several("a", "c"), "a\nb\nc", False),
+        (several("a", "c"), "", False),
+        (ordering("one", "two", "three"), "one\ntwo\nthree", True),
+        (ordering("one", "two", "three"), "one\nthree\ntwo", False),
+        (ordering("one", "two", "three"), "one\n\nthree", False),
+        (file(), "anything", False),
+    ],
+)
+def test_answer_of_several_lines(question: Question, answer: str, right: bool) -> None:
+    """All that are right and no other; every item in its place; no program says that a file is right."""
+    assert is_correct(question, answer) is right
+
+
+def test_a_file_waits_for_a_teacher() -> None:
+    """With a file handed in there is no score until a teacher gave points for it; without one it is worth nothing."""
+    asked = [choice(), file()]
+    waiting = mark_answers(asked, {"c": "4", "f": "an-id"}, Decimal(9))
+    assert (waiting.score, waiting.waits) == (None, True)
+    given = mark_answers(asked, {"c": "4", "f": "an-id"}, Decimal(9), {"f": Decimal("2.5")})
+    assert (given.score, given.waits) == (Decimal("6.5"), False)
+    assert given.as_json()["f"] == {
+        "points": "2.5",
+        "of": "5",
+        "correct": False,
+        "answered": True,
+        "by_hand": True,
+        "waits": False,
+    }
+    assert mark_answers(asked, {"c": "4"}, Decimal(9)).score == Decimal(4)

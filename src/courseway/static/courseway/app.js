@@ -234,6 +234,13 @@
     if (event.target.closest("[data-print]")) window.print();
   });
 
+  // A link with a key of its own, where nobody is typing
+  document.addEventListener("keydown", (event) => {
+    if (event.ctrlKey || event.metaKey || event.altKey || event.target.closest("input, textarea, select, [contenteditable]")) return;
+    const link = document.querySelector(`a[data-key="${CSS.escape(event.key)}"]`);
+    if (link) link.click();
+  });
+
   // The step between two sites that needs nobody: its button stays for those without scripts
   const onward = document.querySelector("form[data-auto-submit]");
   if (onward) onward.requestSubmit();

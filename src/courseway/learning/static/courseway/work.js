@@ -15,6 +15,24 @@
     forget(key) { try { sessionStorage.removeItem(key); } catch { /* not allowed here */ } },
   };
 
+  const fieldsOf = (form, name) => [...form.querySelectorAll(`[name="${CSS.escape(name)}"]`)];
+
+  // Several values of one name are the lines of one answer.
+  const linesOf = (data, name) => data.getAll(name).filter((value) => typeof value === "string").join("\n");
+
+  // An item stands in one place: choosing it for another one swaps the two.
+  function setUpPlaces(list) {
+    const places = [...list.querySelectorAll("select")];
+    let before = places.map((place) => place.value);
+    list.addEventListener("change", (event) => {
+      const at = places.indexOf(event.target);
+      const other = places.findIndex((place, n) => n !== at && place.value && place.value === event.target.value);
+      if (other >= 0) places[other].value = before[at];
+      before = places.map((place) => place.value);
+    }, true);
+    list.closest("form").addEventListener("places-restored", () => { before = places.map((place) => place.value); });
+  }
+
   function setUpWork(form) {
     const pages = [...form.querySelectorAll("[data-page]")];
     const links = [...form.querySelectorAll("[data-page-link]")];
@@ -26,7 +44,13 @@
     let current = 0;
 
     const namesIn = (element) => [...new Set([...element.querySelectorAll("[name^='q-']")].map((field) => field.name))];
-    const valueOf = (name) => (new FormData(form).get(name) || "").trim();
+    const valueOf = (name) => {
+      const fields = fieldsOf(form, name);
+      if (fields[0].type === "file") return fields[0].files.length ? "file" : fields[0].dataset.kept || "";
+      const values = fields.map((field) => field.value);
+      if (fields[0].tagName === "SELECT") return values.every(Boolean) ? "all" : "";
+      return new FormData(form).getAll(name).join("").trim();
+    };
 
     function count() {
       const all = namesIn(form).filter((name) => valueOf(name));
@@ -76,7 +100,7 @@
       });
       // Enter goes to the next page; only the last one hands in.
       form.addEventListener("keydown", (event) => {
-        if (event.key !== "Enter" || !event.target.matches("input[type='text'], input[type='radio']")) return;
+        if (event.key !== "Enter" || !event.target.matches("input[type='text'], input[type='radio'], input[type='checkbox']")) return;
         if (current < pages.length - 1) { event.preventDefault(); show(current + 1, true); }
       });
     }
@@ -102,7 +126,7 @@
 
     const typed = (names) => {
       const data = new FormData(form);
-      return Object.fromEntries([...names].map((name) => [name, data.get(name) || ""]));
+      return Object.fromEntries([...names].map((name) => [name, linesOf(data, name)]));
     };
 
     function remember() {
@@ -148,8 +172,42 @@
       }
     }
 
+    // A file goes by itself, as soon as it is chosen.
+    async function send(input) {
+      if (!input.files.length) return;
+      const file = input.files[0];
+      const body = fields([]);
+      body.append(input.name, file);
+      say(form.dataset.sending);
+      try {
+        const answer = await post(form.dataset.saveUrl, body, false);
+        if (answer.status === 409 || answer.status === 422) {
+          input.value = "";
+          say((await answer.json()).error, true);
+          return;
+        }
+        if (!answer.ok) throw new Error(String(answer.status));
+        input.dataset.kept = file.name;
+        const kept = input.parentElement.querySelector("[data-kept-file]");
+        if (kept) {
+          kept.textContent = input.dataset.keptWord.replace("%s", file.name);
+          kept.hidden = false;
+        }
+        input.value = "";  // it is there: handing in does not send it again
+        say(form.dataset.saved);
+      } catch {
+        say(form.dataset.notSaved, true);
+      } finally {
+        form.dispatchEvent(new Event("input"));
+      }
+    }
+
     function note(event) {
       if (!event.target.name || !event.target.name.startsWith("q-")) return;
+      if (event.target.type === "file") {
+        if (event.type === "change") send(event.target);
+        return;
+      }
       changed.add(event.target.name);
       remember();
       say(form.dataset.saving);
@@ -160,19 +218,26 @@
     function restore() {
       const kept = memory.read(key);
       for (const [name, value] of Object.entries(kept)) {
-        const inputs = [...form.querySelectorAll(`[name="${CSS.escape(name)}"]`)];
-        for (const input of inputs) {
-          if (input.type === "radio") input.checked = input.value === value; else input.value = value;
-        }
+        const inputs = fieldsOf(form, name).filter((input) => input.type !== "hidden" && input.type !== "file");
+        const lines = value.split("\n");
+        inputs.forEach((input, n) => {
+          if (input.type === "radio") input.checked = input.value === value;
+          else if (input.type === "checkbox") input.checked = lines.includes(input.value);
+          else if (input.tagName === "SELECT") input.value = lines[n] || "";
+          else input.value = value;
+        });
         if (inputs.length) changed.add(name);
       }
+      form.dispatchEvent(new Event("places-restored"));
     }
 
     form.addEventListener("input", note);
     form.addEventListener("change", note);
     form.addEventListener("submit", () => {
       // Kept until the next page is there, in case that is an error page.
-      memory.write(key, Object.fromEntries([...new FormData(form)].filter(([name]) => name.startsWith("q-"))));
+      const data = new FormData(form);
+      const names = [...new Set(data.keys())].filter((name) => name.startsWith("q-"));
+      memory.write(key, Object.fromEntries(names.map((name) => [name, linesOf(data, name)])));
       isLeaving = true;
       clearTimeout(timer);
       setTimeout(() => { isLeaving = false; }, TRY_AGAIN_AFTER);
@@ -205,6 +270,7 @@
     setTimeout(look, POLL_EVERY);
   }
 
+  for (const list of document.querySelectorAll("[data-places]")) setUpPlaces(list);
   for (const form of document.querySelectorAll("[data-work]")) setUpWork(form);
   for (const holder of document.querySelectorAll("[data-delivery-holder]")) setUpPolling(holder);
 })();
