@@ -48,8 +48,8 @@ term-rollover: setup ## Roll a term over in every LMS, by LTI 1.1 and 1.3, and p
 guides: setup ## Write docs/guides from the guides of the product
 	@$(PY) scripts/write_guides.py
 
-quirks: setup ## Write docs/quirks.md from ltikit/quirks.py and the tests that name a quirk
-	@$(PY) scripts/write_quirks.py
+quirks: setup ## Write docs/quirks.md and docs/ltikit/errors.md from ltikit and the tests that name a quirk
+	@$(PY) scripts/write_quirks.py && $(PY) scripts/write_errors.py
 
 lock: setup ## Write requirements/*.txt anew from pyproject.toml, with hashes and without addresses
 	@set -e

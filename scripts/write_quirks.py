@@ -1,4 +1,4 @@
-"""Writes docs/quirks.md from `ltikit.quirks` and the tests that name a quirk. `make quirks`; `--check` only compares."""
+"""Writes docs/quirks.md from `ltikit.quirks` and the tests that name a quirk: `make quirks`."""
 
 from __future__ import annotations
 
@@ -50,15 +50,6 @@ def write_page(tests: dict[str, list[str]]) -> str:
     return "\n".join(lines)
 
 
-def main() -> int:
-    """0 when the page is as it should be."""
-    page = write_page(find_tests())
-    if "--check" in sys.argv:
-        return int(not PAGE.exists() or PAGE.read_text() != page)
-    PAGE.write_text(page)
-    return 0
-
-
 if __name__ == "__main__":
     sys.path.insert(0, str(ROOT / "src"))
-    sys.exit(main())
+    PAGE.write_text(write_page(find_tests()))

@@ -24,6 +24,8 @@ class LtiError(Exception):
 
 
 class MalformedMessageError(LtiError):
+    """The message cannot be read: broken encoding, wrong types, a name twice with different values."""
+
     code = "malformed_message"
     hint = "The LMS sent a message that could not be read. Open the link again from the LMS."
 
@@ -39,21 +41,29 @@ class MissingParameterError(LtiError):
 
 
 class MissingResourceLinkError(MissingParameterError):
+    """A launch of a link does not say which one (LTI 1.1 §3, LTI core 1.3 §5.3.5)."""
+
     code = "missing_resource_link"
     hint = "The LMS did not say which link was clicked. Open the link from the course, not from a preview."
 
 
 class UnsupportedVersionError(LtiError):
+    """`lti_version` or the version claim is none that is spoken here (LTI core 1.3 §5.3.2)."""
+
     code = "unsupported_version"
     hint = "The LMS speaks a version of LTI that is not known here. Choose LTI 1.1 or LTI 1.3 in the tool's settings."
 
 
 class UnsupportedMessageError(LtiError):
+    """A message type that is not known, or not asked for at this place (LTI core 1.3 §5.3.1)."""
+
     code = "unsupported_message"
     hint = "The LMS asked for something that this tool does not offer. Check the placement of the link."
 
 
 class UnknownPlatformError(LtiError):
+    """Nobody registered this consumer key, or this issuer and client id."""
+
     code = "unknown_platform"
     status = 403
     hint = (
@@ -63,12 +73,16 @@ class UnknownPlatformError(LtiError):
 
 
 class UnknownDeploymentError(LtiError):
+    """The deployment is not among those that the registration accepts (LTI core 1.3 §5.3.3)."""
+
     code = "unknown_deployment"
     status = 403
     hint = "This deployment of the tool waits for an owner's approval under LTI integrations."
 
 
 class BadSignatureError(LtiError):
+    """The signature does not fit the message (RFC 5849 §3.2, Security Framework 1.0 §5.1.3)."""
+
     code = "bad_signature"
     status = 401
     hint = (
@@ -77,6 +91,8 @@ class BadSignatureError(LtiError):
 
 
 class UnsupportedAlgorithmError(BadSignatureError):
+    """A signature method that is not accepted, `none` and symmetric ones among them."""
+
     code = "unsupported_algorithm"
     hint = (
         "The LMS signed with a method that is not accepted. Choose HMAC-SHA1 or HMAC-SHA256 (LTI 1.1), RS256 (LTI 1.3)."
@@ -102,6 +118,8 @@ class ExpiredError(LtiError):
 
 
 class WrongAudienceError(LtiError):
+    """`aud` or `azp` names another tool (Security Framework 1.0 §5.1.3)."""
+
     code = "wrong_audience"
     status = 401
     hint = (
@@ -110,6 +128,8 @@ class WrongAudienceError(LtiError):
 
 
 class WrongIssuerError(LtiError):
+    """`iss` is not the issuer of the registration that the sign-in began with."""
+
     code = "wrong_issuer"
     status = 401
     hint = (
@@ -127,6 +147,8 @@ class WrongNonceError(LtiError):
 
 
 class ReplayError(LtiError):
+    """The nonce was used before. Raised by the caller, who keeps the nonces."""
+
     code = "replayed"
     status = 401
     hint = "This launch was used already. Open the link again from the LMS."

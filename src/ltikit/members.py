@@ -62,10 +62,12 @@ class Member:
 
     @property
     def is_test_user(self) -> bool:
+        """True for the LMS's own preview student."""
         return is_test_user(self.roles)
 
     @property
     def full_name(self) -> str:
+        """The name as sent, else one made of given and family name; it may be empty."""
         return self.name or f"{self.given_name} {self.family_name}".strip()
 
 
@@ -168,6 +170,7 @@ def list_entries(value: object) -> list[Any]:
 
 
 def list_texts(value: object) -> tuple[str, ...]:
+    """The texts that are not blank, of a list or of one alone in its place."""
     return tuple(one for one in list_entries(value) if isinstance(one, str) and one.strip())
 
 

@@ -42,6 +42,7 @@ class PlacedLink:
 
     @property
     def file_name(self) -> str:
+        """Where the link stands in the package."""
         return f"lti/{self.resource_id}.xml"
 
 

@@ -202,7 +202,10 @@ def delete_lineitem_request(lineitem_url: str, *, token: str) -> Request:
 
 
 def parse_lineitem(response: Response, *, url: str) -> LineItem:
-    """The line item of an answer to a GET, POST or PUT. `url` is the address that was asked."""
+    """The line item of an answer to a GET, POST or PUT. `url` is the address that was asked.
+
+    Raises `ServiceUnavailableError` when a good answer holds none, and what `raise_for_status` says for another one.
+    """
     raise_for_status(response)
     item = _read_lineitem(read_json(response), url)
     if item is None:

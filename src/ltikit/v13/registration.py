@@ -67,10 +67,12 @@ class PlatformConfiguration:
 
     @property
     def is_canvas(self) -> bool:
+        """True for the family of Canvas, which is told what only Canvas knows."""
         return self.family.casefold() == "canvas"
 
     @property
     def is_blackboard(self) -> bool:
+        """True for the family of Blackboard, which registers once for all schools."""
         return self.family.casefold().startswith("blackboard")
 
     def choose_scopes(self, wanted: Iterable[str]) -> tuple[str, ...]:

@@ -94,8 +94,8 @@ def parse_token_response(response: Response, *, requested: Collection[str], now:
     """Read the answer to a `token_request`. Its content type is not looked at: Moodle types it text/html.
 
     Raises `ServiceUnauthorizedError` when the platform does not accept the client or its key, `ServiceForbiddenError`
-    when it grants none of the scopes, `ServiceUnavailableError` when the answer cannot be read, and what
-    `raise_for_status` says for any other failure.
+    when it grants none of the scopes, `ServiceUnavailableError` when the answer cannot be read, `ServiceRejectedError`
+    for a token that is no bearer token, and what `raise_for_status` says for any other failure.
     """
     answer = _read_answer(response)
     error = answer.get("error")
