@@ -17,7 +17,7 @@ from django.conf import settings
 from django.contrib.auth.models import AnonymousUser
 from django.core import signing
 from django.core.exceptions import PermissionDenied
-from django.db.models import Exists
+from django.db.models import Exists, Subquery
 from django.http import HttpRequest, HttpResponse
 from django.middleware.csrf import CsrfViewMiddleware
 from django.urls import reverse, set_script_prefix
@@ -29,7 +29,7 @@ from django.utils.translation import gettext as _
 
 from courseway.courses.models import Enrollment, Role
 from courseway.lms.arrivals import Landing
-from courseway.lms.models import ContextMembership, Platform
+from courseway.lms.models import ContextMembership, CourseContext, Platform
 from courseway.lms.refusals import SessionEndedError
 from courseway.orgs.models import Account
 from courseway.orgs.visitor import LaunchVisit, Visitor
@@ -334,12 +334,15 @@ def _visitor_of_ticket(request: HttpRequest) -> Visitor | None:
     still_so = ContextMembership.objects.filter(
         context=ticket.context, person=ticket.person, role=ticket.role, active=True
     )
-    enrollment = (
+    enrollments = (
         Enrollment.objects.select_related("person", "course")
         .filter(course=ticket.course, person=ticket.person, active=True, course__lti_enabled=True)
         .filter(person__context_memberships__in=still_so)
-        .first()
     )
+    if not ticket.return_url:
+        here = CourseContext.objects.filter(course=ticket.course, context=ticket.context)
+        enrollments = enrollments.annotate(own_lms_url=Subquery(here.values("lms_url")[:1]))
+    enrollment = enrollments.first()
     if enrollment is None:
         return None
     visit = LaunchVisit(
@@ -351,6 +354,7 @@ def _visitor_of_ticket(request: HttpRequest) -> Visitor | None:
         covers_whole_course=enrollment.covers_whole_course,
         assignment_public_id=ticket.assignment,
         return_url=ticket.return_url,
+        lms_url=getattr(enrollment, "own_lms_url", "") or enrollment.course.lms_url,
         page=ticket.page,
     )
     return Visitor(person=enrollment.person, launch=visit)

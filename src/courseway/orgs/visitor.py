@@ -25,6 +25,7 @@ class LaunchVisit:
     covers_whole_course: bool
     assignment_public_id: str
     return_url: str = ""
+    lms_url: str = ""  # of the LMS course that one came from; the way back where the launch named none
     page: str = ""
     # Of a review: the student whose work at the assignment is read, and nothing else. 0 in every other launch.
     reviewed_person_id: int = 0
