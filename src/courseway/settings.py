@@ -260,6 +260,9 @@ HUEY = {
     "immediate": False,
 }
 
+# Whoever sends it reads /metrics; without one, only requests from this machine do.
+METRICS_TOKEN = env.str("COURSEWAY_METRICS_TOKEN", "")
+
 LOG_LEVEL = env.str("COURSEWAY_LOG_LEVEL", "WARNING").upper()
 if LOG_LEVEL not in ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"):
     UNREADABLE["COURSEWAY_LOG_LEVEL"] = f"{LOG_LEVEL} is no level"

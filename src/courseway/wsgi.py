@@ -1,7 +1,7 @@
 """The WSGI application.
 
-A path in PUBLIC_URL is the script name, since a proxy passes the full path. `/healthz` and `/readyz` are answered
-here, whatever the Host, with and without that path, so that no request pays for them.
+A path in PUBLIC_URL is the script name, since a proxy passes the full path. `/healthz`, `/readyz` and `/metrics` are
+answered here, whatever the Host, with and without that path, so that no request pays for them.
 """
 
 from __future__ import annotations
@@ -27,9 +27,27 @@ def application(environ: dict[str, Any], start_response: Callable[..., Any]) -> 
         environ["PATH_INFO"] = path = path[len(prefix) :] or "/"
     if path in ("/healthz", "/readyz"):
         return _answer_health(path, start_response)
+    if path == "/metrics":
+        return _answer_metrics(environ, start_response)
     # The address people use is PUBLIC_URL's, whatever a proxy or a client says.
     environ["wsgi.url_scheme"] = "https" if settings.PUBLIC_IS_HTTPS else "http"
     return _django(environ, start_response)
+
+
+def _answer_metrics(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+    """Figures for Prometheus, for those who may read them (docs/operations.md)."""
+    from courseway.metrics import CONTENT_TYPE, may_read_metrics, write_metrics
+
+    may_read = may_read_metrics(environ)
+    body = (write_metrics() if may_read else "Set COURSEWAY_METRICS_TOKEN and send it as a bearer token.\n").encode()
+    headers = [
+        ("Content-Type", CONTENT_TYPE if may_read else "text/plain; charset=utf-8"),
+        ("Content-Length", str(len(body))),
+        ("Cache-Control", "no-store"),
+        *([] if may_read else [("WWW-Authenticate", "Bearer")]),
+    ]
+    start_response("200 OK" if may_read else "401 Unauthorized", headers)
+    return [body]
 
 
 def _answer_health(path: str, start_response: Callable[..., Any]) -> Iterable[bytes]:

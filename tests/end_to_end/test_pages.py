@@ -120,7 +120,8 @@ def find_pages(visitor: Visitor, paths: list[str]) -> list[str]:
         if path.startswith(("/account/logout", "/lti/")) or any(part in path for part in NO_PAGES):
             continue
         answer = visitor.client.get(visitor.prefix + path, secure=True, HTTP_HOST="tool.example")
-        if answer.status_code == 200 and "<h1" in answer.content.decode():
+        is_html = answer["Content-Type"].startswith("text/html")
+        if answer.status_code == 200 and is_html and "<h1" in answer.content.decode():
             found.append(visitor.prefix + path)
     return found
 
