@@ -36,8 +36,10 @@ format: setup ## Format the code and mend what the linter can mend
 	@$(PY) -m ruff check --fix-only -q $(SOURCES)
 	$(PY) -m ruff format $(SOURCES)
 
-test-peers: setup ## Against programs of other people, each in its own environment
-	@$(PY) -m pytest -q -m peers $(ARGS)
+test-peers: setup ## Against programs of other people, each in its own environment, and what LMSs really sent
+	@set -e
+	$(PY) -m pytest -q -m peers $(ARGS)
+	$(PY) -m pytest -q -rs tests/spec/certification/test_recorded.py tests/spec/test_lti11_recorded.py tests/spec/test_lti13_recorded.py
 
 spec-table: setup ## Every case of the LTI certification against a served Courseway, over HTTP, as a table
 	@$(PY) -m pytest -q tests/spec/certification --spec-table $(ARGS)

@@ -71,6 +71,8 @@ else
   skip "PostgreSQL" "the private server does not start here and no other one answers; name one in COURSEWAY_TEST_DATABASE_URL"
 fi
 
+[[ -d ../shared/vectors ]] ||
+  skip "Recorded launches" "messages that LMSs sent are kept beside the repository, and are not there"
 skip "Peers" "programs of other people have environments of their own: \`make test-peers\`"
 
 say "Summary"

@@ -197,3 +197,13 @@ def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> Non
             verdict = "holds" if holds else "FAILS"
             write(f"  {number:5} {case:{width}}  {verdict}  {expected}; seen: {what}")
     write(f"{holding} of {len(REQUIRED)} cases hold.")
+    recorded = [
+        (value, outcome == "passed")
+        for outcome in ("passed", "failed")
+        for report in terminalreporter.stats.get(outcome, [])
+        for name, value in getattr(report, "user_properties", [])
+        if name == "recorded"
+    ]
+    write("Launches recorded from LMSs" if recorded else "Launches recorded from LMSs: none are kept here, skipped")
+    for (name, expected, what), holds in recorded:
+        write(f"  {name:46}  {'holds' if holds else 'FAILS'}  {expected}; seen: {what}")
