@@ -150,6 +150,19 @@ USERS = {
         User(14, "stan", "Stan Staff", "staff", "5afe" * 8, "0b0e60ab-52f5-4f4c-9f0a-7d3f2b1c0014"),
     )
 }
+# People of the course who never open anything: enough for several pages of the roster.
+CROWD = {
+    f"crowd-{number}": User(
+        number,
+        f"crowd-{number}",
+        f"Learner {number}",
+        "student",
+        f"{number:032x}",
+        f"0b0e60ab-52f5-4f4c-9f0a-{number:012x}",
+    )
+    for number in range(1000, 1450)
+}
+EVERYBODY = {**USERS, **CROWD}
 # Display name, organization and "id:key:secret" of LTI 1.1 tools, as in the course's advanced settings.
 COURSE_SETTINGS = types.SimpleNamespace(
     display_name_with_default="Interoperability for all: Ä & <B>",
@@ -262,7 +275,7 @@ def load_block(location: UsageKey, user: User | None = None) -> CourseBlock:
 
 def find_by_external_id(external_id: str) -> User:
     """The learner to whom an LTI 1.3 tool sends a grade."""
-    for user in USERS.values():
+    for user in EVERYBODY.values():
         if user.external_id == external_id:
             return user
     raise LtiError("Invalid User")
@@ -276,7 +289,7 @@ def describe_member(user: User) -> dict[str, Any]:
 
 def attach_external_ids(view: object, members: dict[int, dict[str, Any]]) -> None:
     """The id that LTI 1.3 tools see goes beside each member."""
-    for user in USERS.values():
+    for user in EVERYBODY.values():
         members[user.id]["external_id"] = user.external_id
 
 
@@ -285,7 +298,7 @@ compat.load_block_as_user = load_block
 compat.get_user_from_external_user_id = find_by_external_id
 compat.get_course_by_id = lambda course: COURSE_SETTINGS
 compat.user_has_studio_write_access = lambda user, course: True
-compat.get_course_members = lambda course: {user.id: describe_member(user) for user in USERS.values()}
+compat.get_course_members = lambda course: {user.id: describe_member(user) for user in EVERYBODY.values()}
 compat.merge_course_forum_roles = lambda course, members: None
 views.LtiNrpsContextMembershipViewSet.attach_external_user_ids = attach_external_ids
 

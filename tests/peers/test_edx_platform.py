@@ -36,6 +36,7 @@ ASSIGNMENTS = {
     "fraction": LONG_TITLE,
     "stranger": "Of a tool nobody registered",
     "chosen": "Chosen by Deep Linking",
+    "rostered": "With the roster",
 }
 RIGHT = {"q-sum": "4", "q-half": "0.5"}  # 15 points and 5 points
 ONE_RIGHT = {"q-sum": "4", "q-half": "0.7"}
@@ -224,6 +225,7 @@ def world(site: Site, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Worl
     linking = {"lti_advantage_deep_linking_enabled": True}
     linking["lti_advantage_deep_linking_launch_url"] = f"{courseway.url}/lti/resource_selection"
     place("chosen", "declarative", **passport, **linking, lti_1p3_launch_url=f"{courseway.url}/lti/launch")
+    place("rostered", "declarative", **passport, lti_1p3_enable_nrps=True)
     place("stranger", "declarative")
     place("declared-unlisted", "declarative", **passport, lti_1p3_redirect_uris=[])
     told = site.blocks["declared"]
@@ -462,6 +464,28 @@ def test_a_test_score_is_taken_and_read_back(world: World, sightings: Sightings)
     tags = [item["tag"] for block in ASSIGNMENTS for item in world.site.line_items(block)]
     assert tags.count("test") == 1
     sightings.note("LTI 1.3, line item made and found again, score, result", "50 and 80 of 100 read back")
+
+
+def test_the_roster_is_read_page_by_page(world: World, sightings: Sightings) -> None:
+    """After a teacher's launch everybody of the course is known, of all pages, in the role that Open edX gives."""
+    with Browser() as browser:
+        assert world.launch(browser, "rostered", "tess").marks["launch"] == "ok"
+    expected = {user["external_id"] for user in world.site.users.values()}
+
+    def known() -> dict[str, str]:
+        people = world.courseway.run("course", "show", world.course)["enrollments"]
+        return {user_id: one["role"] for one in people for user_id in one["lms_user_ids"]}
+
+    wait_until(lambda: len(known()) >= 454, lambda: f"{len(known())} known: {world.site.calls('memberships')[-3:]}")
+    roles = known()
+    assert expected <= roles.keys()
+    assert roles[world.site.users["tess"]["external_id"]] == "teacher"
+    assert roles["0b0e60ab-52f5-4f4c-9f0a-0000000003e8"] == "student"
+    pages = [call for call in world.site.calls("memberships") if call["method"] == "GET"]
+    assert {call["status"] for call in pages} == {200}
+    assert {call["accept"] for call in pages} == {"application/vnd.ims.lti-nrps.v2.membershipcontainer+json"}
+    assert ["page=2" in call["query"] for call in pages[:3]] == [False, True, False]
+    sightings.note("LTI 1.3, roster by NRPS", f"{len(roles)} people of 3 pages")
 
 
 # --- The environment -----------------------------------------------------------------------------------------------
