@@ -91,6 +91,7 @@ def test_no_roster_without_a_teacher(client: Client, cast: Cast, school: School)
     assert len(school.lms.get("messages", service="roster")) == before
 
 
+@pytest.mark.quirk("B15")
 def test_several_pages(client: Client, cast: Cast, school: School) -> None:
     """All pages are read, each at the address that the page before named."""
     school.lms.post("people", count=450, course=school.course)
@@ -101,6 +102,7 @@ def test_several_pages(client: Client, cast: Cast, school: School) -> None:
     assert (roster.pages_read, roster.members) == (3, 451)
 
 
+@pytest.mark.quirk("C31")
 def test_a_list_cut_short_changes_nobody(client: Client, cast: Cast, school: School) -> None:
     """When a later page fails nobody comes and nobody goes; it is tried again by itself."""
     ada = school.add_person("Ada One")
@@ -129,6 +131,7 @@ def test_a_list_cut_short_changes_nobody(client: Client, cast: Cast, school: Sch
     assert len(enrolled(cast, school)) == len(before) + 300
 
 
+@pytest.mark.quirk("M17")
 def test_who_left_is_inactive_and_comes_back(client: Client, cast: Cast, school: School) -> None:
     """Absent from the list or inactive in it means inactive here, never deleted; whoever comes back is active again."""
     ada, bob = school.add_person("Ada One"), school.add_person("Bob Two")
@@ -325,6 +328,7 @@ def test_groups_that_fail_leave_the_roster(client: Client, cast: Cast, school: S
     assert ContextRoster.objects.get(context=school.context).error_code == ""
 
 
+@pytest.mark.quirk("C31")
 def test_refused_rosters_rest(client: Client, cast: Cast, school: School) -> None:
     """An LMS that refuses is asked again more and more seldom, and at once when a teacher comes again."""
     teacher = come_as_teacher(client, school, cast)

@@ -13,7 +13,7 @@ const storage = new Database('postgres', 'postgres', '', { host: wish.socket, di
 
 const work = {
   async roster (token, points) {
-    const { members } = await lti.NamesAndRoles.getMembers(token)
+    const { members } = await lti.NamesAndRoles.getMembers(token, { limit: 10, pages: 10 })
     return members.map(({ user_id, roles, status, name }) => ({ user_id, roles, status, name }))
   },
   async score (token, points) {

@@ -7,8 +7,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from tests.ltikit.v13.platform import INSTITUTION, KID, MEMBERSHIP, public_pem, rsa_jwk, rsa_key, sign
@@ -29,14 +28,13 @@ class Case:
     expect: str
     send: str = "once"  # once | twice | from another browser | without its cookie
     sub: str = ""
-    login: Mapping[str, str] = field(default_factory=dict)
 
 
 def refused(number: str, name: str, code: str, *without: str, **wish: Any) -> Case:
     """A launch that must be refused with this code."""
-    send, login = wish.pop("send", "once"), wish.pop("login", {})
+    send = wish.pop("send", "once")
     message = Message(without=without, changes=wish.pop("changes", {}), **wish)
-    return Case(number, name, message, code, send=send, login=login)
+    return Case(number, name, message, code, send=send)
 
 
 def _header(**members: Any) -> dict[str, Any]:
