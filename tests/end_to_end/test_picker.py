@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import time
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -24,6 +26,7 @@ pytestmark = [
         os.environ.get("COURSEWAY_TEST_DATABASE") == "postgres", reason="does not use the database of the tests"
     ),
 ]
+SECONDS_FOR_A_CLICK = 3  # on a busy machine; some tenths where it has nothing else to do
 TEACHER = "ada.picker@school.example"
 
 
@@ -81,13 +84,17 @@ def open_picker(screen: LmsScreen, course: str, tool: str, *, takes_one: bool = 
 
 
 def prove(frame: FrameLocator, school: School) -> None:
-    """Ada reads the code in her mail and types it, once in her life for each key and registration."""
+    prove_as(frame, school, TEACHER)
+
+
+def prove_as(frame: FrameLocator, school: School, email: str) -> None:
+    """The teacher reads the code in her mail and types it, once in her life for each key and registration."""
     ask = frame.get_by_role("button", name="Send me a code")
     search = frame.get_by_role("searchbox")
     expect(ask.or_(search).first).to_be_visible()
     if search.count():
         return
-    expect(frame.get_by_text(f"The LMS says that your e-mail is {TEACHER}")).to_be_visible()
+    expect(frame.get_by_text(f"The LMS says that your e-mail is {email}")).to_be_visible()
     before = set(school.list_mails())
     ask.click()
     field = frame.get_by_label("Code", exact=True)
@@ -164,6 +171,23 @@ def test_cancel_returns_cleanly(school: School, browser: Browser, tool: str) -> 
     assert school.list_links(course) == []
 
 
+def test_a_whole_module_at_once(school: School, browser: Browser) -> None:
+    """One button chooses all of a module, and the LMS has a link for each, in the order of the course."""
+    course = school.add_lms_course()
+    module = school.course["assignments"][0]["module"]
+    wanted = [one["title"] for one in school.course["assignments"] if one["module"] == module and one["published"]]
+    with LmsScreen(browser, school.stand.lms.url, "Ada Picker", width=1000) as screen:
+        frame = open_picker(screen, course, "Deep")
+        prove(frame, school)
+        frame.get_by_role("button", name=f"Choose all of {module}", exact=True).click()
+        expect(frame.get_by_role("checkbox", name=wanted[-1], exact=True)).to_be_checked()
+        check_accessible(screen.page)
+        frame.get_by_role("button", name=f"Add chosen ({len(wanted)})").click()
+        expect(frame.get_by_role("heading", name=f"{len(wanted)} links were added")).to_be_visible()
+        assert not screen.problems
+    assert [link["title"] for link in school.list_links(course)] == wanted
+
+
 def test_a_phone(school: School, browser: Browser) -> None:
     """At 360 pixels nothing runs out of the frame, and the act stays in view."""
     course = school.add_lms_course()
@@ -174,3 +198,56 @@ def test_a_phone(school: School, browser: Browser) -> None:
         check_accessible(screen.page)
         frame.get_by_role("checkbox").nth(2).check()
         expect(frame.get_by_role("button", name="Add chosen (1)")).to_be_in_viewport()
+
+
+def make_large_course(folder: Path) -> Path:
+    """A course of fifty modules with a hundred assignments each."""
+    modules = [
+        {
+            "title": f"Module {m}",
+            "assignments": [
+                {"title": f"Task {m * 100 + n:04}", "key": f"t{m * 100 + n}", "points": 5} for n in range(100)
+            ],
+        }
+        for m in range(50)
+    ]
+    file = folder / "large.yaml"
+    file.write_text(json.dumps({"title": "Five thousand tasks", "modules": modules}))
+    return file
+
+
+def test_five_thousand_assignments(school: School, browser: Browser, tmp_path: Path) -> None:
+    """One is found by its title, others by paging on, each in the wink of an eye, and the found one launches."""
+    courseway = school.stand.courseway
+    teacher = "lea.large@school.example"
+    words = ("--org", school.stand.org, "--teacher", teacher)
+    made = courseway.run("course", "import", str(make_large_course(tmp_path)), *words)
+    courseway.run("course", "set", made["id"], "lti_enabled=true")
+    lms = school.stand.lms
+    course = lms.add_course()
+    lms.add_person(course, "teacher", id="picker-Lea", given_name="Lea", family_name="Large", email=teacher)
+    lms.add_person(course, "learner", id="picker-Sue", given_name="Sue", family_name="Picker", email="")
+    with LmsScreen(browser, lms.url, "Lea Large") as screen:
+        frame = open_picker(screen, course, "Deep")
+        prove_as(frame, school, teacher)
+        spent = []
+
+        def press(button: str, until: str) -> None:
+            began = time.monotonic()
+            frame.get_by_role("button", name=button, exact=True).click()
+            expect(frame.get_by_role("checkbox", name=until, exact=True)).to_be_visible()
+            spent.append(time.monotonic() - began)
+
+        expect(frame.get_by_text("1–50 of 5000")).to_be_visible()
+        press("Next", "Task 0050")
+        press("Next", "Task 0100")
+        frame.get_by_role("searchbox").fill("task 4321")
+        press("Search", "Task 4321")
+        expect(frame.get_by_role("checkbox", name=re.compile("^Task"))).to_have_count(1)
+        assert max(spent) < SECONDS_FOR_A_CLICK, spent
+        frame.get_by_role("checkbox", name="Task 4321").check()
+        frame.get_by_role("button", name="Add chosen (1)").click()
+        expect(frame.get_by_role("heading", name="1 link was added")).to_be_visible()
+    wanted = next(one for one in made["assignments"] if one["title"] == "Task 4321")
+    with LmsScreen(browser, lms.url, "Sue Picker") as screen:
+        expect_landed(screen.open_activity(course, "Task 4321"), role="student", assignment=wanted["id"])

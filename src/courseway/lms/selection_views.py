@@ -7,7 +7,7 @@ from datetime import datetime
 from functools import wraps
 from typing import Concatenate, ParamSpec
 
-from django.core.exceptions import PermissionDenied, ValidationError
+from django.core.exceptions import ValidationError
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import redirect, render
 from django.urls import reverse
@@ -19,7 +19,14 @@ from courseway.courses.models import Assignment, Course
 from courseway.lms.answers import MAX_CHOSEN, Answer, answer_with_links, answer_with_nothing, open_chosen
 from courseway.lms.joining import JoinPeople, join_lms_user
 from courseway.lms.selection import PURPOSE, Wanted
-from courseway.lms.selection_access import Selection, find_account, get_assignments, get_course, get_selection
+from courseway.lms.selection_access import (
+    Selection,
+    find_account,
+    get_assignments,
+    get_course,
+    get_selection,
+    list_assignments,
+)
 from courseway.lms.selection_pages import describe_chosen, describe_page, describe_preview, read_place
 from courseway.lms.sessions import landing_url, open_session
 from courseway.lms.views import refuse
@@ -52,15 +59,15 @@ def pick(request: HttpRequest, selection: Selection, now: datetime) -> HttpRespo
     """A GET shows a place in the picker. A POST keeps what is marked, then goes where its button says."""
     if request.method == "GET":
         return _show(request, selection, now)
-    _keep_marks(request, selection)
     place = read_place(request.POST)
     act, _colon, value = request.POST.get("go", "search").partition(":")
+    if not _keep_marks(request, selection, act, value):
+        problem = _("At most %(most)d assignments can be chosen at once. Add these first, then choose the others.")
+        return _show(request, selection, now, problem=problem % {"most": MAX_CHOSEN}, status=400)
     picker = reverse("lms_choose:picker")
     match act:
-        case "take" if selection.wish.takes_many:
-            get_assignments(selection, [value])
-            selection.row.chosen = [*dict.fromkeys([*selection.row.chosen, value])][:MAX_CHOSEN]
-            selection.row.save(update_fields=["chosen"])
+        case "take" | "module" if selection.wish.takes_many:
+            pass
         case "take":
             return _choose(request, selection, [value], now)
         case "add":
@@ -149,7 +156,7 @@ def prove(request: HttpRequest, selection: Selection, now: datetime, join_people
 def _show(
     request: HttpRequest, selection: Selection, now: datetime, *, problem: str = "", status: int = 200
 ) -> HttpResponse:
-    place = read_place(request.GET)
+    place = read_place(request.POST if request.method == "POST" else request.GET)
     if not selection.wish.takes_links:
         return render(request, "lms/choose/not_taken.html", {"selection": selection})
     chosen = describe_chosen(selection)
@@ -171,23 +178,36 @@ def _show(
     return render(request, "lms/choose/picker.html", words, status=status)
 
 
-def _keep_marks(request: HttpRequest, selection: Selection) -> None:
-    """What is marked on the page that was sent stays marked on every other page of the picker."""
+def _keep_marks(request: HttpRequest, selection: Selection, act: str, value: str) -> bool:
+    """What is marked on the page that was sent, or chosen by its button, stays chosen on every other page of the
+    picker. False if it is too much: then as many as can be are."""
     row, data = selection.row, request.POST
     before = (row.chosen, row.makes_columns, row.opens_in_frame)
     if "options" in data:
         row.makes_columns, row.opens_in_frame = "makes_columns" in data, "opens_in_frame" in data
+    wanted = row.chosen
     if selection.wish.takes_many:
         shown = set(data.getlist("shown"))
         kept = [one for one in row.chosen if one not in shown]
         marked = [one for one in data.getlist("mark") if one in shown]
-        row.chosen = [*dict.fromkeys([*kept, *marked])]
-        if len(row.chosen) > MAX_CHOSEN:
-            raise PermissionDenied(_("At most %(most)d assignments can be chosen at once.") % {"most": MAX_CHOSEN})
-        if row.chosen != before[0] and marked:
-            get_assignments(selection, marked)
+        added = _list_added(selection, act, value)
+        wanted = [*dict.fromkeys([*kept, *marked, *added])]
+        row.chosen = wanted[:MAX_CHOSEN]
+        if row.chosen != before[0] and (marked or added):
+            get_assignments(selection, list({*marked, *added} & set(row.chosen)))
     if (row.chosen, row.makes_columns, row.opens_in_frame) != before:
         row.save(update_fields=["chosen", "makes_columns", "opens_in_frame"])
+    return len(wanted) <= MAX_CHOSEN
+
+
+def _list_added(selection: Selection, act: str, value: str) -> list[str]:
+    """What a button adds to the chosen: one assignment, or all of a module."""
+    if act == "take":
+        return [value]
+    if act == "module" and value.isascii() and value.isdecimal() and len(value) < 18:
+        found = list_assignments(selection).filter(module=int(value)).values_list("public_id", flat=True)
+        return list(found[: MAX_CHOSEN + 1])
+    return []
 
 
 def _choose(request: HttpRequest, selection: Selection, public_ids: list[str], now: datetime) -> HttpResponse:

@@ -368,6 +368,38 @@ def test_marks_stay_over_searches_and_pages(client: Client, cast: Cast, lms13: L
     assert {item["title"] for item in items} == {"Operators", "Loops"}
 
 
+def test_a_whole_module_is_chosen_by_one_button(client: Client, cast: Cast, lms13: Lms13, picker: str) -> None:
+    """All published assignments of a module, whatever page they stand on; another organization's module adds none."""
+    module = cast.loops.module
+    more = [Assignment(course=cast.course, module=module, title=f"Task {n}", key=f"t{n}") for n in range(60)]
+    Assignment.objects.bulk_create(more)
+    Assignment.objects.filter(pk=cast.operators.pk).update(published=False)
+    page = client.get(f"{picker}?course={cast.course.public_id}", **HOST).content.decode()
+    assert 'aria-label="Choose all of Week 1"' in page
+    foreign = cast.foreign_assignment.module.pk
+    for number in (foreign, "9" * 30, "x"):
+        assert press(client, picker, f"module:{number}").status_code == 302
+        assert PendingSelection.objects.get().chosen == []
+    response = press(client, picker, f"module:{module.pk}", course=cast.course.public_id)
+    assert response["Location"].endswith(f"?course={cast.course.public_id}")
+    items = items_of(client, lms13, press(client, picker, "add"))
+    assert {item["title"] for item in items} == {"Loops", *(one.title for one in more)}
+
+
+def test_too_many_are_refused_and_nothing_is_lost(client: Client, cast: Cast, lms13: Lms13, picker: str) -> None:
+    """Beyond 200 the picker says so, keeps the first 200 and stays where it is; they can be added."""
+    more = [
+        Assignment(course=cast.course, module=cast.loops.module, title=f"Task {n:03}", key=f"t{n}") for n in range(250)
+    ]
+    Assignment.objects.bulk_create(more)
+    response = press(client, picker, f"module:{cast.loops.module.pk}", course=cast.course.public_id, page="2")
+    page = response.content.decode()
+    assert response.status_code == 400
+    assert "At most 200 assignments can be chosen at once" in page
+    assert "51–100 of 252" in page
+    assert len(items_of(client, lms13, press(client, picker, "add"))) == 200
+
+
 def test_own_titles_are_found_first(client: Client, cast: Cast, picker: str) -> None:
     """A search shows assignments with the words in their own title before those whose module has them."""
     Module.objects.update(title="All about loops")
