@@ -4,7 +4,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ltikit.parameters import is_unexpanded, normalise_name, normalise_parameters, single, split_list
+from ltikit.parameters import (
+    add_custom_parameters,
+    is_unexpanded,
+    normalise_name,
+    normalise_parameters,
+    read_url_parameters,
+    single,
+    split_list,
+)
 
 
 @pytest.mark.parametrize(
@@ -115,3 +123,14 @@ def test_any_input_gives_clean_text(pairs: list[tuple[str, object]]) -> None:
         assert all(value and value == value.strip() and not is_unexpanded(value) for value in values)
         assert len(set(values)) == len(values)
     assert single(found).keys() == found.keys()
+
+
+@pytest.mark.quirk("C20", "C22")
+def test_parameters_in_an_address() -> None:
+    """Parameters are added once each, empty ones never (Canvas breaks on them), and what was there stays."""
+    url = add_custom_parameters(
+        "https://tool.example/a?custom_page=Start&x=1", {"page": "End", "none": "", "unit": "a b"}
+    )
+    assert url == "https://tool.example/a?custom_page=Start&x=1&custom_unit=a%20b"
+    assert read_url_parameters(url) == [("custom_page", "Start"), ("custom_unit", "a b")]
+    assert add_custom_parameters("https://tool.example/a", {"none": ""}) == "https://tool.example/a"

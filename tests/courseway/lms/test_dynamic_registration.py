@@ -119,6 +119,7 @@ def test_an_owner_connects_a_moodle(cast: Cast, lms: Lms, address: str) -> None:
     done = lms.confirm(owner, address)
     assert done.status_code == 200, done.content.decode()
     assert 'data-registration="done"' in done.content.decode()
+    assert "look at the new tool there and activate it" in done.content.decode()
     registration = Registration.objects.get()
     assert (registration.issuer, registration.client_id) == (lms.url, "vtOuQ")
     assert registration.authentication_url == f"{lms.url}/auth"

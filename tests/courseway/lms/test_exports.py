@@ -229,6 +229,7 @@ class TestCartridge:
             assert f"<summary>{one.lms}</summary>" in shown
             assert one.profile in PROFILES
         assert "Restore; upload the file" in shown
+        assert "Install this tool first, so that the links find it." in shown
 
     @pytest.mark.parametrize("links", LINK_FORMATS)
     def test_valid_as_it_is_exported(self, cast: Cast, links: str) -> None:

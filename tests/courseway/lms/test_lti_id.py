@@ -51,6 +51,7 @@ def make_launch(**changes: Any) -> Launch:
         ("custom_canvas_user_login_id", "sally7"),
         ("ext_user_username", "sally.m"),
         ("ext_d2l_orgdefinedid", "D2L-1"),
+        ("ext_d2l_username", "sally.d2l"),
         ("org_defined_id", "D2L-2"),
         ("never_sent", ""),
         ("", ""),
@@ -62,6 +63,7 @@ def test_fields(field: str, value: str) -> None:
         custom={"canvas_user_login_id": "sally7"},
         raw={
             "ext_d2l_orgdefinedid": "D2L-1",
+            "ext_d2l_username": "sally.d2l",
             "https://purl.imsglobal.org/spec/lti/claim/ext": {"user_username": "sally.m"},
             "http://www.brightspace.com": {"org_defined_id": "D2L-2"},
         },
