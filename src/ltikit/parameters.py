@@ -6,8 +6,10 @@ in many ways: `custom_codio_page`, `CUSTOM_CODIO_SEND_GRADE`, `codio_custom_ment
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
 from urllib.parse import parse_qsl, quote, unquote, urlencode, urlsplit, urlunsplit
 
 from ltikit.errors import MalformedMessageError
@@ -164,3 +166,112 @@ def _to_texts(value: object) -> Iterator[str]:
 def _is_quoted_list(text: str) -> bool:
     opening, closing = re.escape(text[0]), re.escape(text[-1])
     return re.search(rf"{closing}\s*,\s*{opening}", text[1:-1]) is not None
+
+
+# A message as it may stand in a log: names and shape of everything, values only of what is about no person. What is
+# shown is listed; whatever a platform invents is masked. A mask tells that something was sent, and how long it was:
+# enough to see an empty or cut-off value, too little to know it.
+
+MASK = "••••"
+MAX_TEXT = 500
+MAX_MEMBERS = 200
+MAX_DEPTH = 6
+MAX_JSON = 20_000
+
+_CLAIMS = (
+    "https://purl.imsglobal.org/spec/lti/claim/",
+    "https://purl.imsglobal.org/spec/lti-ags/claim/",
+    "https://purl.imsglobal.org/spec/lti-nrps/claim/",
+    "https://purl.imsglobal.org/spec/lti-dl/claim/",
+    "https://purl.imsglobal.org/spec/lti/claim",
+)
+# Names, without the URI that stands before those of LTI 1.3. A member of a shown object is shown too.
+_SHOWN = frozenset(
+    {
+        *("iss", "aud", "azp", "iat", "exp", "nbf", "version", "message_type", "deployment_id", "target_link_uri"),
+        *("roles", "ext_roles", "context", "resource_link", "tool_platform", "launch_presentation", "lis", "endpoint"),
+        *("namesroleservice", "deep_linking_settings", "lti1p1", "locale", "custom", "submission", "for_user"),
+        *("lti_message_type", "lti_version", "oauth_consumer_key", "oauth_signature_method", "oauth_timestamp"),
+        *("oauth_version", "oauth_callback", "resource_link_id", "resource_link_title", "resource_link_description"),
+        *("context_id", "context_label", "context_title", "context_type", "lis_outcome_service_url"),
+        *("lis_course_offering_sourcedid", "lis_course_section_sourcedid", "content_item_return_url"),
+        *("ext_content_return_url", "ext_outcome_data_values_accepted", "lti_deployment_id"),
+    }
+)
+_SHOWN_BEGINNINGS = ("launch_presentation_", "tool_consumer_", "accept_", "ext_ims_lis_", "ext_content_")
+# Our own parameters, by their canonical names, but those that name people.
+_SHOWN_PARAMETERS = frozenset(
+    {"course_target_id", "parent_course_id", "course_offering_sourcedid", "assignment_id", "page", "send_grade"}
+)
+# About people or secret, wherever they stand.
+_MASKED = frozenset(
+    {
+        *("person_sourcedid", "user_id", "sub", "name", "email", "given_name", "family_name", "middle_name", "picture"),
+        *("data", "nonce", "jti", "oauth_consumer_key_sign", "role_scope_mentor", "mentor_for", "text", "html"),
+    }
+)
+
+
+def mask_message(message: Mapping[str, Any]) -> dict[str, Any]:
+    """The form of LTI 1.1 or the claims of LTI 1.3, ready for JSON. Never raises, whatever the message holds."""
+    return {_cut_off(name): _show(name, value, is_shown=False, depth=0) for name, value in _first_members(message)}
+
+
+def write_masked(message: Mapping[str, Any]) -> str:
+    """The masked message as JSON; "" for an empty one, and for one of more than MAX_JSON characters."""
+    text = json.dumps(mask_message(message), ensure_ascii=False) if message else ""
+    return text if len(text) <= MAX_JSON else ""
+
+
+def _first_members(members: Mapping[str, Any]) -> list[tuple[str, Any]]:
+    return [(str(name), value) for name, value in list(members.items())[:MAX_MEMBERS]]
+
+
+def _show(name: str, value: Any, *, is_shown: bool, depth: int) -> Any:
+    short = _claim_name(name)
+    is_shown = short not in _MASKED and (is_shown or _is_listed(name, short))
+    if isinstance(value, Mapping):
+        if depth >= MAX_DEPTH:
+            return MASK
+        # Parameters are the platform's own words: each of them is judged by its name alone.
+        inside = is_shown and short != "custom"
+        return {_cut_off(one): _show_member(short, one, held, inside, depth) for one, held in _first_members(value)}
+    if isinstance(value, list | tuple):
+        return [_show(name, one, is_shown=is_shown, depth=depth + 1) for one in value[:MAX_MEMBERS]]
+    if value is None or isinstance(value, bool):
+        return value
+    return _show_text(str(value), is_shown=is_shown) if not isinstance(value, int) or not is_shown else value
+
+
+def _show_member(parent: str, name: str, value: Any, is_shown: bool, depth: int) -> Any:
+    if parent == "custom":
+        is_shown = normalise_name(name) in _SHOWN_PARAMETERS
+        return _show_text(str(value), is_shown=is_shown) if isinstance(value, str | int | float) else MASK
+    return _show(name, value, is_shown=is_shown, depth=depth + 1)
+
+
+def _is_listed(name: str, short: str) -> bool:
+    if is_custom(name):
+        return normalise_name(name) in _SHOWN_PARAMETERS
+    return short in _SHOWN or short.startswith(_SHOWN_BEGINNINGS)
+
+
+def _claim_name(name: str) -> str:
+    beginning = next((one for one in _CLAIMS if name.startswith(one)), "")
+    return name.removeprefix(beginning)
+
+
+def _show_text(text: str, *, is_shown: bool) -> str:
+    # An unexpanded variable is what a teacher has to see, and nobody's value.
+    if not text or is_unexpanded(text):
+        return _cut_off(text)
+    if not is_shown:
+        return f"{MASK} ({len(text)})"
+    if is_web_url(text) and (query := urlsplit(text).query):
+        return _cut_off(text.replace(query, MASK))  # queries carry session keys and ids of people
+    return _cut_off(text)
+
+
+def _cut_off(text: str) -> str:
+    shown = "".join(sign if sign.isprintable() else "\ufffd" for sign in text[:MAX_TEXT])
+    return shown + ("…" if len(text) > MAX_TEXT else "")

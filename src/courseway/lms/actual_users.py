@@ -22,6 +22,7 @@ from courseway.lms.sessions import ReviewTicket, keep_return_url
 from ltikit.actual_user import ActualUser
 from ltikit.errors import ActualUserRefusedError, ReplayError
 from ltikit.launch import Launch
+from ltikit.parameters import write_masked
 
 LIFETIME = timedelta(hours=2)
 
@@ -67,6 +68,7 @@ def log_review(
         rule=REVIEW,
         detail=f"{actual.full_name} {actual.user_id}".strip()[:500],
         landed_on=f"review/{candidate.public_id}",
+        message=write_masked(launch.raw),
     )
     try:
         with transaction.atomic():

@@ -42,6 +42,7 @@ from courseway.orgs.ids import new_id
 from courseway.orgs.models import Person
 from ltikit.errors import ReplayError, UnknownDeploymentError
 from ltikit.launch import Launch
+from ltikit.parameters import write_masked
 from ltikit.sections import read_sections
 
 SEND_MODES = ("grade_release", "always", "changed")
@@ -578,6 +579,7 @@ def _log_arrival(launch: Launch, platform: KnownPlatform, landing: Landing, plac
         "detail": "",
         "rule": place.rule,
         "landed_on": _say_place(place),
+        "message": write_masked(launch.raw),
     }
     if not _upsert(LaunchRow, values, unique=("replay_key",), update=(), returning="id"):
         raise ReplayError

@@ -72,6 +72,12 @@ def list_steps(launch: Launch) -> list[Step]:
     ]
 
 
+def is_after(step: str, other: str) -> bool:
+    """Whether a launch that failed in `step` had come past the other one."""
+    names = [*_STEPS]
+    return step not in names or names.index(step) > names.index(other)
+
+
 def hint_of(code: str) -> str:
     """What to do about a refusal, "" for a code that is not known any more."""
     return next((error.hint for error in _all_errors(LtiError) if error.code == code), "")

@@ -7,11 +7,12 @@ from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
-from courseway.lms.launch_log import hint_of, list_launches, list_steps
+from courseway.lms.launch_log import hint_of, is_after, list_launches, list_steps
 from courseway.lms.launch_log_csv import LAUNCH_HEADS, list_launch_rows
 from courseway.lms.models import Launch
 from courseway.lms.org_access import get_launch_to_inspect
 from courseway.lms.rule_words import say_rule
+from courseway.lms.sent_messages import find_same_message, list_sent_values
 from courseway.orgs.access import get_organization_to_own, sign_in_required
 from courseway.spreadsheets import csv_download
 
@@ -49,11 +50,15 @@ def download_launches(request: HttpRequest, slug: str) -> HttpResponseBase:
 def show_launch(request: HttpRequest, slug: str, reference: str) -> HttpResponse:
     organization = get_organization_to_own(request, slug)
     launch = get_launch_to_inspect(organization, reference)
+    same = find_same_message(launch)
     words = {
         "organization": organization,
         "launch": launch,
         "hint": hint_of(launch.code),
         "rule": say_rule(launch.rule),
         "steps": list_steps(launch),
+        "sent": list_sent_values(same or launch),
+        "same": same,
+        "is_verified": launch.outcome != Launch.Outcome.REFUSED or is_after(launch.step, "signature"),
     }
     return render(request, "lms/launch.html", words)

@@ -385,6 +385,8 @@ class Launch(models.Model):
     detail = models.TextField(blank=True)
     rule = models.CharField(max_length=40, blank=True)
     landed_on = models.CharField(max_length=255, blank=True)
+    # What the LMS sent, masked, as JSON (`ltikit.parameters`). Empty for a launch that said the same as the one before.
+    message = models.TextField(blank=True, default="", db_default="")
 
     class Meta:
         verbose_name_plural = "launches"

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 from urllib.parse import quote
 
 from django.conf import settings
@@ -36,6 +37,7 @@ class Trail:
     platform: KnownPlatform | None = None
     launch: Launch | None = None
     unverified_context_id: str = field(default="", repr=False)
+    unverified: Mapping[str, Any] = field(default_factory=dict, repr=False)
 
 
 def public_url_of(request: HttpRequest) -> str:
@@ -49,6 +51,7 @@ def verify_v11(request: HttpRequest, form: Pairs, trail: Trail, *, now: datetime
     """The LTI 1.1 launch of a signed form. Raises the errors of `ltikit.v11` and UnknownPlatformError."""
     trail.version, trail.step = "1.1", "platform"
     trail.unverified_context_id = next((value for name, value in form if name == "context_id"), "")[:255]
+    trail.unverified = dict(form)
     key = v11.consumer_key_of(form)
     url = public_url_of(request)
 
@@ -160,6 +163,7 @@ def _note_claimed_platform(form: Pairs, trail: Trail) -> None:
         claims = peek_unverified_claims(token)
     except LtiError:
         return
+    trail.unverified = claims
     context = claims.get("https://purl.imsglobal.org/spec/lti/claim/context")
     if isinstance(context, dict) and isinstance(context.get("id"), str):
         trail.unverified_context_id = context["id"][:255]

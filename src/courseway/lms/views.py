@@ -66,7 +66,7 @@ from ltikit.errors import (
     UnknownPlatformError,
 )
 from ltikit.launch import Launch, Message, Role
-from ltikit.parameters import MAX_BODY, parse_form
+from ltikit.parameters import MAX_BODY, parse_form, write_masked
 from ltikit.returns import build_return_url
 from ltikit.v13 import login as v13_login
 
@@ -278,6 +278,7 @@ def _ask(request: HttpRequest, message: Launch, platform: KnownPlatform, target:
         outcome=LaunchRow.Outcome.WAITING,
         code="links_wanted" if is_for_lms else "link_not_connected",
         step="resolve",
+        message=write_masked(message.raw),
     )
     can_choose = may_choose(message)
     try:
@@ -323,6 +324,7 @@ def refuse(
             code=error.code,
             step=trail.step,
             detail=error.detail.replace("\0", "")[:1000],
+            message=write_masked(message.raw if message else trail.unverified),
         )
     # The way back is believed only from a message whose signature was good.
     return_url = message.return_url if message else error.return_url

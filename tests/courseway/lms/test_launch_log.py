@@ -13,7 +13,7 @@ from courseway.lms.models import Launch
 from courseway.lms.rule_words import say_rule
 from courseway.orgs.models import Organization
 from tests.cast import Cast
-from tests.visits import make_lms11, make_lms13
+from tests.visits import make_lms11, make_lms13, post_form
 
 
 @pytest.fixture
@@ -112,3 +112,62 @@ def test_list_is_paged(cast: Cast, owner: Client) -> None:
 def test_odd_queries_are_no_errors(cast: Cast, owner: Client, query: str) -> None:
     """Whatever is typed into the address gives a page."""
     assert owner.get(f"/o/acme/launches?{query}").status_code == 200
+
+
+def sent_of(page: str) -> str:
+    return page.split('id="sent"')[1]
+
+
+def test_what_the_lms_sent_is_shown_without_the_person(cast: Cast, owner: Client) -> None:
+    """Parameters and claims stand on the page of the launch by name; values about people and secrets are masked."""
+    old, new = make_lms11(cast.acme), make_lms13(cast.acme)
+    assert old.launch(Client(), f"/lti/a/{cast.operators.public_id}", custom_page="finish").status_code == 303
+    assert new.launch(Client(), cast.operators).status_code == 303
+    first, second = Launch.objects.order_by("pk")
+    for launch, told in ((first, ("custom_page", "finish", "Learner")), (second, ("deployment_id", "client-1"))):
+        sent = sent_of(owner.get(f"/o/acme/launches/{launch.reference}").content.decode())
+        for words in (*told, "Introduction to programming", "••••"):
+            assert words in sent
+        for private in ("Sally", "sally@lms.example", "user-1", "oauth_signature</code></th><td>b"):
+            assert private not in sent + launch.message
+        assert "Nobody proved" not in sent
+
+
+def test_a_message_that_says_the_same_is_kept_once(cast: Cast, owner: Client) -> None:
+    """A returning person's launch leads to the one that was kept, and shows it."""
+    lms = make_lms11(cast.acme)
+    for _ in range(3):
+        assert lms.launch(Client(), f"/lti/a/{cast.operators.public_id}").status_code == 303
+    first, _second, third = Launch.objects.order_by("pk")
+    assert [bool(one.message) for one in Launch.objects.order_by("pk")] == [True, False, False]
+    sent = sent_of(owner.get(f"/o/acme/launches/{third.reference}").content.decode())
+    assert f"/o/acme/launches/{first.reference}" in sent
+    assert "Introduction to programming" in sent
+
+
+def test_what_a_refused_launch_sent(cast: Cast, owner: Client) -> None:
+    """With a wrong signature the message is shown too, and it is said that nobody proved where it comes from."""
+    sent = sent_of(owner.get(f"/o/acme/launches/{refuse(cast)}").content.decode())
+    assert "Nobody proved that this comes from the LMS" in sent
+    assert "resource_link_id" in sent
+    assert "sally@lms.example" not in sent
+    lms13 = make_lms13(cast.acme)
+    asked = lms13.begin(client := Client())
+    token = lms13.token(lms13.claims(cast.operators, "another nonce"))
+    response = post_form(client, "/lti/launch", [("id_token", token), ("state", asked["state"])])
+    assert response.status_code >= 400
+    launch = Launch.objects.order_by("pk").last()
+    assert launch is not None
+    sent = sent_of(owner.get(f"/o/acme/launches/{launch.reference}").content.decode())
+    assert "Introduction to programming" in sent
+    assert "sally@lms.example" not in sent
+
+
+def test_a_message_without_end_is_not_kept(cast: Cast, owner: Client) -> None:
+    """A form of thousands of parameters does not fill the launch log, and its page says that nothing was kept."""
+    lms = make_lms11(cast.acme)
+    endless = {f"custom_{n}": "x" * 40 for n in range(900)}
+    assert lms.launch(Client(), f"/lti/a/{cast.operators.public_id}", **endless).status_code in (303, 400, 413)
+    launch = Launch.objects.get()
+    assert len(launch.message) <= 20_000
+    assert owner.get(f"/o/acme/launches/{launch.reference}").status_code == 200
