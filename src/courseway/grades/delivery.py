@@ -37,12 +37,16 @@ _ACTIVITY = {
 
 @dataclass(eq=False, slots=True)
 class Job:
-    """A claimed delivery. `arrival` is the newest one of this person at this link, None if there is none any more."""
+    """A claimed delivery. `arrival` is the newest one of this person at this link, None if there is none.
+
+    `listed_as` is then the LMS user id of somebody whom the LMS lists as a student and who has not come yet.
+    """
 
     delivery: Delivery
     arrival: Arrival | None
     now: datetime
     lease_token: str
+    listed_as: str = ""
     claimed_at: float = field(default_factory=time.monotonic)  # of the monotonic clock
     requests: int = 0
     milliseconds: int = 0
@@ -62,11 +66,12 @@ def deliver(job: Job) -> Steps[Taken]:
     platform = job.delivery.platform
     if platform.revoked_at is not None:
         raise DeliveryError("platform_revoked", _("The connection to this LMS was revoked."))
+    user_id = job.arrival.identity.lms_user_id if job.arrival else job.listed_as
+    if platform.version == Platform.Version.V13 and user_id:
+        return (yield from _deliver_by_score(job, user_id))
     if job.arrival is None:
         raise DeliveryError("never_arrived", _("This person has not come through this link any more."))
-    if platform.version == Platform.Version.V11:
-        return (yield from _deliver_by_outcomes(job, job.arrival))
-    return (yield from _deliver_by_score(job, job.arrival))
+    return (yield from _deliver_by_outcomes(job, job.arrival))
 
 
 def _deliver_by_outcomes(job: Job, arrival: Arrival) -> Steps[Taken]:
@@ -104,14 +109,14 @@ def open_outcomes(arrival: Arrival, consumer_key: ConsumerKey) -> tuple[Outcomes
         raise DeliveryError("secret_unreadable", str(error)) from None
 
 
-def _deliver_by_score(job: Job, arrival: Arrival) -> Steps[Taken]:
+def _deliver_by_score(job: Job, user_id: str) -> Steps[Taken]:
     """AGS 2.0: real score and maximum. One more go each for a token that was refused and for a column that is gone."""
     delivery, link = job.delivery, job.delivery.resource_link
     offered = link.ags_scopes.split()
     if vocabulary.SCOPE_SCORE not in offered:
         raise DeliveryError("no_grade_service", _("The LMS did not offer its grade service when the link was opened."))
     scopes = scopes_to_ask(offered)
-    score = build_score(delivery, arrival.identity.lms_user_id)
+    score = build_score(delivery, user_id)
     has_replaced = has_renewed = False
     gone_url = ""
     while True:

@@ -26,6 +26,7 @@ from courseway.grades.enroll_only import without_enroll_only
 from courseway.grades.exchange import Ask, PostponedError, Release, Steps, Turn
 from courseway.grades.lanes import Lanes
 from courseway.grades.models import Delivery
+from courseway.grades.recipients import find_listed_ids
 from courseway.grades.results import QUIET_SECONDS, Outcome, outcome_of_error, outcome_of_success, store_outcomes
 from courseway.leases import claim
 from courseway.lms.models import Arrival
@@ -158,9 +159,11 @@ class Dispatcher:
             },
         )
         arrivals = _newest_arrivals(deliveries)
+        listed = find_listed_ids([one for one in deliveries if (one.person_id, one.resource_link_id) not in arrivals])
         for delivery in deliveries:
-            arrival = arrivals.get((delivery.person_id, delivery.resource_link_id))
-            self._lanes.add(Job(delivery, arrival, now, delivery.lease_token), is_probe=is_probe)
+            place = (delivery.person_id, delivery.resource_link_id)
+            job = Job(delivery, arrivals.get(place), now, delivery.lease_token, listed_as=listed.get(place, ""))
+            self._lanes.add(job, is_probe=is_probe)
         self._claimed += len(deliveries)
         return len(deliveries)
 

@@ -17,13 +17,13 @@ from django.db import transaction
 from django.db.models import Case, DateTimeField, F, Q, QuerySet, TextField, Value, When
 from django.db.models.functions import Coalesce, Greatest
 
-from courseway.courses.models import Assignment, Role
+from courseway.courses.models import Assignment
 from courseway.grades.hints import hint_workers
 from courseway.grades.models import Delivery
+from courseway.grades.recipients import Recipient, find_recipients
 from courseway.grades.retry import HELD_CODES
-from courseway.lms.models import Arrival, Platform
+from courseway.lms.models import Platform
 from courseway.orgs.models import Person
-from ltikit import vocabulary
 
 CHUNK = 500
 _STEP = Decimal("0.000001")
@@ -183,13 +183,13 @@ def _owe(assignment: Assignment, grades: Mapping[int, Grade], now: datetime, *, 
 def _owe_chunk(
     assignment: Assignment, grades: Mapping[int, Grade], people: Sequence[int], now: datetime, *, only_new_links: bool
 ) -> list[Delivery]:
-    arrivals = _arrivals_that_take_grades(assignment, people)
-    if not arrivals:
+    recipients = find_recipients(assignment, people)
+    if not recipients:
         return []
     held = {
         (delivery.person_id, delivery.resource_link_id): delivery
         for delivery in Delivery.objects.select_for_update(no_key=True)
-        .filter(person_id__in=people, resource_link_id__in={link for _, link in arrivals})
+        .filter(person_id__in=people, resource_link_id__in={link for _, link in recipients})
         .order_by("pk")  # everybody who locks several rows locks them in this order
     }
     new: list[Delivery] = []
@@ -197,15 +197,15 @@ def _owe_chunk(
     settled: list[Delivery] = []
     withheld: list[Delivery] = []
     unchanged: list[int] = []
-    for place, arrival in arrivals.items():
+    for place, recipient in recipients.items():
         before = held.get(place)
         if before is not None and only_new_links:
             continue
-        grade = grades[arrival.person_id]
-        is_v13 = arrival.platform.version == Platform.Version.V13
-        wish = decide_wish(arrival.resource_link.send_grade, grade, before, carries_comment=is_v13)
+        grade = grades[recipient.person_id]
+        is_v13 = recipient.platform.version == Platform.Version.V13
+        wish = decide_wish(recipient.resource_link.send_grade, grade, before, carries_comment=is_v13)
         if wish is Wish.SEND and grade.maximum > 0:
-            delivery = before or _new_delivery(arrival, assignment)
+            delivery = before or _new_delivery(recipient, assignment)
             _want(delivery, grade, now)
             (changed if before else new).append(delivery)
         elif wish is Wish.HOLD and before is not None:
@@ -230,40 +230,12 @@ def _owe_chunk(
     return new + changed
 
 
-def _arrivals_that_take_grades(assignment: Assignment, people: Sequence[int]) -> dict[tuple[int, int], Arrival]:
-    """The newest arrival of each person at each link whose LMS asked for a grade.
-
-    The rows are locked: two changes of one person's grade take turns, also while there is no delivery yet.
-    """
-    arrivals = (
-        Arrival.objects.select_for_update(of=("self",), no_key=True)
-        .select_related("resource_link", "context", "platform")
-        .filter(
-            person_id__in=people,
-            role=Role.STUDENT,
-            resource_link__assignment=assignment,
-            resource_link__assignment__course__enroll_only=False,
-            identity__is_test_user=False,  # LMSs refuse grades of their test people (C16)
-        )
-        .order_by("arrived_at", "pk")
-    )
-    return {(arrival.person_id, arrival.resource_link_id): arrival for arrival in arrivals if _takes_grades(arrival)}
-
-
-def _takes_grades(arrival: Arrival) -> bool:
-    """True if the LMS gave a way to return a grade for this person and link; most placed links are not graded."""
-    if arrival.platform.version == Platform.Version.V11:
-        return bool(arrival.outcome_url and arrival.result_sourcedid_encrypted)
-    link = arrival.resource_link
-    return bool(link.lineitem_url or link.lineitems_url) and vocabulary.SCOPE_SCORE in link.ags_scopes.split()
-
-
-def _new_delivery(arrival: Arrival, assignment: Assignment) -> Delivery:
+def _new_delivery(recipient: Recipient, assignment: Assignment) -> Delivery:
     return Delivery(
-        organization_id=arrival.platform.organization_id,
-        platform_id=arrival.platform_id,
-        person_id=arrival.person_id,
-        resource_link_id=arrival.resource_link_id,
+        organization_id=recipient.platform.organization_id,
+        platform=recipient.platform,
+        person_id=recipient.person_id,
+        resource_link=recipient.resource_link,
         assignment=assignment,
         wanted_version=0,
     )

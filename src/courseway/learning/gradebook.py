@@ -16,7 +16,8 @@ from courseway.grades.states import delivery_states
 from courseway.learning.models import Submission
 from courseway.learning.progress import WorkState, delivery_word, work_state
 from courseway.learning.scoring import WAITS_FOR_GRADE, WAITS_FOR_RELEASE
-from courseway.lms.models import LmsIdentity
+from courseway.lms.models import Arrival, ContextMembership, LmsIdentity
+from courseway.lms.sections import in_division
 
 STUDENTS_ON_PAGE = 50
 ASSIGNMENTS_ON_PAGE = 20
@@ -30,6 +31,8 @@ FILTERS: dict[str, Promise] = {
     "in_progress": _("Work in progress"),
     "not_started": _("Work not started"),
     "completed": _("Work completed"),
+    "to_come": _("Not come from the LMS yet"),
+    "gone": _("Not in the LMS course any more"),
 }
 
 
@@ -93,22 +96,33 @@ def list_modules(course: Course) -> list[Module]:
 
 
 def find_learners(
+    course: Course,
     learners: QuerySet[Enrollment],
     assignments: Sequence[Assignment],
     *,
     search: str = "",
     state: str = "",
+    part: str = "",
     sort: str = "",
 ) -> QuerySet[Enrollment]:
-    """The learners whose name or e-mail holds the words and who have work in that state on any assignment."""
+    """The learners whose name or e-mail holds the words and who have work in that state on any assignment.
+
+    `part` names a section, a group or an LMS course (`lms.sections`).
+    """
     for word in search.split()[:8]:
         learners = learners.filter(
             Q(person__name__icontains=word) | Q(person__email__icontains=word) | Q(person__public_id__istartswith=word)
         )
-    if state in FILTERS:
+    if (division := in_division(course, part)) is not None:
+        learners = learners.filter(division)
+    if state == "gone":
+        learners = learners.filter(active=False)
+    elif state == "to_come":
+        learners = learners.filter(_is_to_come(course))
+    elif state in FILTERS:
         learners = learners.filter(_has_work_in(state, assignments))
     test_identities = LmsIdentity.objects.filter(person=OuterRef("person"), is_test_user=True)
-    learners = learners.annotate(is_test_user=Exists(test_identities))
+    learners = learners.annotate(is_test_user=Exists(test_identities), is_to_come=_is_to_come(course))
     backward = "-" if sort == "-name" else ""
     return learners.order_by(f"{backward}person__name", f"{backward}person__email", "pk")
 
@@ -173,6 +187,14 @@ def build_columns(assignments: Sequence[Assignment], learners: QuerySet[Enrollme
         )
         for assignment in assignments
     ]
+
+
+def _is_to_come(course: Course) -> Q:
+    """Known from the LMS's list of members alone: has opened no link of the course yet."""
+    listed = ContextMembership.objects.filter(
+        person=OuterRef("person"), context__course_contexts__course=course, active=True
+    )
+    return Q(Exists(listed)) & ~Q(Exists(Arrival.objects.filter(person=OuterRef("person"), course=course)))
 
 
 def _has_work_in(state: str, assignments: Sequence[Assignment]) -> Q | Exists:

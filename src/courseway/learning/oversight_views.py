@@ -38,6 +38,7 @@ from courseway.learning.scoring import has_attempt_left
 from courseway.learning.templatetags.work import as_plain, as_points
 from courseway.learning.work_pages import PageView, build_pages, find_page
 from courseway.lms.access import list_learners
+from courseway.lms.sections import list_divisions
 from courseway.orgs.visitor import visitor_of
 from courseway.spreadsheets import csv_download
 
@@ -54,7 +55,7 @@ def gradebook(request: HttpRequest, course_id: str) -> HttpResponse:
         request.GET.get("columns")
     )
     assignments = list(assignment_page)
-    found = find_learners(learners, assignments, **_asked(request))
+    found = find_learners(access.course, learners, assignments, **_asked(request))
     student_page = Paginator(found, STUDENTS_ON_PAGE).get_page(request.GET.get("page"))
     context = {
         "access": access,
@@ -65,6 +66,7 @@ def gradebook(request: HttpRequest, course_id: str) -> HttpResponse:
         "page_obj": student_page,
         "rows": build_rows(list(student_page), assignments),
         "filters": FILTERS.items(),
+        "divisions": list_divisions(access.course, learners),
         "asked": _asked(request),
         "back_to": "gradebook",
     }
@@ -76,7 +78,7 @@ def download_gradebook(request: HttpRequest, course_id: str) -> HttpResponseBase
     """The whole gradebook that the page's filters find, as CSV."""
     access = get_course_to_oversee(request, course_id)
     assignments = list(list_columns(access.course, request.GET.get("module", "")))
-    learners = find_learners(list_learners(access, visitor_of(request)), assignments, **_asked(request))
+    learners = find_learners(access.course, list_learners(access, visitor_of(request)), assignments, **_asked(request))
     heads, rows = list_gradebook_heads(assignments), list_gradebook_rows(learners, assignments)
     return csv_download(f"gradebook-{access.course.public_id}", heads, rows)
 
@@ -91,7 +93,7 @@ def results(request: HttpRequest, course_id: str, assignment_id: str) -> HttpRes
 def show_results(request: HttpRequest, access: CourseAccess, assignment: Assignment) -> HttpResponse:
     """The results of an assignment; also where the launch of a teacher or mentor lands."""
     learners = list_learners(access, visitor_of(request))
-    found = find_learners(learners, [assignment], **_asked(request))
+    found = find_learners(access.course, learners, [assignment], **_asked(request))
     student_page = Paginator(found, STUDENTS_ON_PAGE).get_page(request.GET.get("page"))
     (column,) = build_columns([assignment], learners)
     context = {
@@ -101,6 +103,7 @@ def show_results(request: HttpRequest, access: CourseAccess, assignment: Assignm
         "page_obj": student_page,
         "cells": [row.cells[0] for row in build_rows(list(student_page), [assignment])],
         "filters": FILTERS.items(),
+        "divisions": list_divisions(access.course, learners),
         "asked": _asked(request),
         "back_to": "results",
     }
@@ -219,5 +222,6 @@ def _asked(request: HttpRequest) -> dict[str, str]:
     return {
         "search": request.GET.get("q", "")[:200],
         "state": request.GET.get("state", ""),
+        "part": request.GET.get("part", "")[:40],
         "sort": request.GET.get("sort", ""),
     }

@@ -3,22 +3,56 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
 from django.db import transaction
-from django.db.models import QuerySet
+from django.db.models import Exists, OuterRef, QuerySet
+from django.utils.translation import gettext as _
 
-from courseway.lms.models import Context, LmsIdentity, Section, SectionMember
+from courseway.courses.models import Course, Enrollment
+from courseway.lms.models import Context, ContextMembership, LmsIdentity, Section, SectionMember
 from ltikit.members import Member
 from ltikit.v13.groups import Group
 
 CHUNK = 500
 
 
-def list_sections(course_pk: int) -> QuerySet[Section]:
-    """The sections and groups of a course's LMS courses that anybody is in, by name."""
-    sections = Section.objects.filter(context__course_contexts__course=course_pk, section_members__isnull=False)
-    return sections.select_related("context").distinct().order_by("set_name", "name", "pk")
+@dataclass(frozen=True, slots=True)
+class Division:
+    """A part of a course's people: those of one LMS course, of a section or of a group. `value` names it in a query."""
+
+    value: str
+    name: str
+
+
+def list_divisions(course: Course, learners: QuerySet[Enrollment]) -> list[tuple[str, list[Division]]]:
+    """How these learners may be told apart, under headings; nothing where there is only one part of each kind."""
+    people = learners.order_by().values("person")
+    headed: dict[str, list[Division]] = {}
+    contexts = Context.objects.filter(course_contexts__course=course, memberships__person__in=people).distinct()
+    for context in contexts.order_by("title", "label", "pk"):
+        headed.setdefault(_("LMS courses"), []).append(Division(f"lms-{context.pk}", str(context)))
+    sections = Section.objects.filter(context__course_contexts__course=course, section_members__person__in=people)
+    for section in sections.distinct().order_by("kind", "set_name", "name", "pk"):
+        heading = section.set_name or (_("Groups") if section.kind == Section.Kind.GROUP else _("Sections"))
+        headed.setdefault(heading, []).append(Division(section.public_id, section.name))
+    # One part that holds everybody tells nobody apart; one group may well be some of them.
+    alone = (_("LMS courses"), _("Sections"))
+    return [(heading, parts) for heading, parts in headed.items() if len(parts) > 1 or heading not in alone]
+
+
+def in_division(course: Course, value: str) -> Exists | None:
+    """The condition on an enrollment of the course that its person is in the part; None for what names none."""
+    if value.startswith("lms-") and value[4:].isdecimal():
+        members = ContextMembership.objects.filter(context__course_contexts__course=course, context=int(value[4:]))
+        return Exists(members.filter(person=OuterRef("person")))
+    if not value:
+        return None
+    parts = SectionMember.objects.filter(
+        section__public_id=value, section__context__course_contexts__course=course, person=OuterRef("person")
+    )
+    return Exists(parts)
 
 
 def store_sections(names: Sequence[str], *, context_pk: int, person_pk: int, now: datetime) -> None:

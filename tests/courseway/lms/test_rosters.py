@@ -10,39 +10,18 @@ import pytest
 from django.test import Client
 
 from courseway.courses.models import Enrollment, Role
-from courseway.lms import platforms
 from courseway.lms.models import Context, ContextMembership, ContextRoster, LmsIdentity, Section, SectionMember
 from courseway.lms.rosters import read_due_rosters, want_rosters
 from courseway.orgs.models import Person
 from tests.cast import Cast
-from tests.courseway.lms.practice import School, make_school11, make_school13, run_practice_lms
+from tests.courseway.practice_school import School, make_school11, make_school13
 from tests.practice_lms.running import PracticeLms
 
 
-@pytest.fixture(scope="module")
-def running_lms(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PracticeLms]:
-    with run_practice_lms(tmp_path_factory.mktemp("practice-lms")) as lms:
-        yield lms
-
-
 @pytest.fixture
-def lms(running_lms: PracticeLms) -> Iterator[PracticeLms]:
-    platforms.forget_all()
-    yield running_lms
-    running_lms.post("faults", clear=True)
-    running_lms.post("profiles", use="practice", reset=True)
-
-
-@pytest.fixture
-def school(lms: PracticeLms, cast: Cast) -> Iterator[School]:
-    with make_school13(lms, cast.acme) as made:
-        yield made
-
-
-@pytest.fixture
-def plain_school(lms: PracticeLms, cast: Cast) -> Iterator[School]:
+def plain_school(practice_lms: PracticeLms, cast: Cast) -> Iterator[School]:
     """One without groups, whose lists of differences are enough."""
-    with make_school13(lms, cast.acme, shares_groups=False) as made:
+    with make_school13(practice_lms, cast.acme, shares_groups=False) as made:
         yield made
 
 
@@ -253,9 +232,9 @@ def test_people_of_another_lms_course_stay(client: Client, cast: Cast, school: S
 
 
 @pytest.mark.parametrize("profile", ["canvas", "moodle", "blackboard", "brightspace", "sakai"])
-def test_other_platforms(client: Client, lms: PracticeLms, cast: Cast, profile: str) -> None:
+def test_other_platforms(client: Client, practice_lms: PracticeLms, cast: Cast, profile: str) -> None:
     """The rosters of other LMSs, with short roles, null names or an `rlid` in the address, are read as well."""
-    with make_school13(lms, cast.acme, profile=profile) as school:
+    with make_school13(practice_lms, cast.acme, profile=profile) as school:
         ada, bob = school.add_person("Ada One"), school.add_person("Bob Two")
         come_as_teacher(client, school, cast)
         read_now()
@@ -267,9 +246,9 @@ def test_other_platforms(client: Client, lms: PracticeLms, cast: Cast, profile: 
 
 
 @pytest.mark.parametrize(("profile", "kind"), [("practice", "nrps"), ("moodle", "nrps"), ("sakai", "pox")])
-def test_memberships_of_lti_11(client: Client, lms: PracticeLms, cast: Cast, profile: str, kind: str) -> None:
+def test_memberships_of_lti_11(client: Client, practice_lms: PracticeLms, cast: Cast, profile: str, kind: str) -> None:
     """An LTI 1.1 platform that lists its members is read by the best service that the launch names."""
-    school = make_school11(lms, cast.acme, profile=profile)
+    school = make_school11(practice_lms, cast.acme, profile=profile)
     ada, bob = school.add_person("Ada One"), school.add_person("Bob Two")
     teacher = come_as_teacher(client, school, cast)
     assert school.context.roster_kind == kind
@@ -281,10 +260,10 @@ def test_memberships_of_lti_11(client: Client, lms: PracticeLms, cast: Cast, pro
     assert enrolled(cast, school)[bob] == ("student", False)
 
 
-def test_lis_memberships_by_a_variable(client: Client, lms: PracticeLms, cast: Cast) -> None:
+def test_lis_memberships_by_a_variable(client: Client, practice_lms: PracticeLms, cast: Cast) -> None:
     """A link that asks for `$ToolProxyBinding.memberships.url` is read by LIS memberships, page by page."""
-    school = make_school11(lms, cast.acme, profile="canvas")
-    lms.post(
+    school = make_school11(practice_lms, cast.acme, profile="canvas")
+    practice_lms.post(
         "tools",
         id=school.tool["id"],
         custom={"tool_proxy_binding_memberships_url": "$ToolProxyBinding.memberships.url"},
