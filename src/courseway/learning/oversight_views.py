@@ -196,7 +196,7 @@ def find_next_to_grade(
     if not access.can_grade:
         return None
     learners = list_learners(access, visitor_of(request)).exclude(pk=learner.pk)
-    waiting = find_learners(learners, [assignment], state="to_grade")
+    waiting = find_learners(access.course, learners, [assignment], state="to_grade")
     person = learner.person
     after = Q(person__name__gt=person.name) | Q(person__name=person.name, person__email__gt=person.email)
     return waiting.filter(after).first() or waiting.first()
