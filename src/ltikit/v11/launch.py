@@ -35,6 +35,9 @@ from ltikit.v11.oauth1 import Pairs, verify_form_signature
 MAX_KEY = 255
 """Characters of a consumer key or a nonce."""
 
+MAX_ID = 255
+"""Characters of every id that a platform gives, as in LTI 1.3 (core §5.3)."""
+
 MAX_SKEW = 300
 """Seconds that `oauth_timestamp` may lie in the past or in the future."""
 
@@ -124,6 +127,13 @@ class _Fields:
         """The value without blanks around it; "" if absent or an unexpanded `$Variable`."""
         value = self.exact(name).strip()
         return "" if is_unexpanded(value) else value
+
+    def id(self, name: str) -> str:
+        """An id of the platform: the text, refused when it is longer than any id may be."""
+        value = self.text(name)
+        if len(value) > MAX_ID:
+            raise MalformedMessageError(f"{name} is longer than {MAX_ID} characters")
+        return value
 
     def web_url(self, name: str) -> str:
         """The value if it is an absolute http(s) URL, else ""."""
@@ -235,7 +245,7 @@ def _read_custom(form: Pairs, url: str) -> dict[str, tuple[str, ...]]:
 
 def _read_person(fields: _Fields, roles: tuple[str, ...]) -> Person:
     return Person(
-        user_id=fields.text("user_id") or None,
+        user_id=fields.id("user_id") or None,
         name=_decode_name(fields.text("lis_person_name_full")),
         given_name=_decode_name(fields.text("lis_person_name_given")),
         family_name=_decode_name(fields.text("lis_person_name_family")),
@@ -246,7 +256,7 @@ def _read_person(fields: _Fields, roles: tuple[str, ...]) -> Person:
 
 
 def _read_context(fields: _Fields) -> Context | None:
-    context_id = fields.text("context_id")
+    context_id = fields.id("context_id")
     if not context_id:
         return None
     return Context(
@@ -260,7 +270,7 @@ def _read_context(fields: _Fields) -> Context | None:
 
 
 def _read_resource_link(fields: _Fields) -> ResourceLink | None:
-    link_id = fields.text("resource_link_id")
+    link_id = fields.id("resource_link_id")
     if not link_id:
         return None
     return ResourceLink(

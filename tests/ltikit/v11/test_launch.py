@@ -354,3 +354,12 @@ def test_a_launch_through_the_wire_verifies() -> None:
     """The bytes of a browser's post, parsed and verified, are a launch."""
     body = "&".join(f"{quote(name)}={quote(value)}" for name, value in sign(STUDENT_LAUNCH)).encode()
     assert verify_launch(parse_form(body), url=URL, secret=SECRET, now=NOW).person.name == "Zoë Ångström"
+
+
+@pytest.mark.parametrize("name", ["user_id", "context_id", "resource_link_id"])
+def test_ids_have_a_length(name: str) -> None:
+    """An id of 255 characters is one, a longer one is refused by name, with the way back."""
+    assert launch(**{name: "x" * 255})
+    with pytest.raises(MalformedMessageError, match=name) as caught:
+        launch(**{name: "x" * 256})
+    assert caught.value.return_url == RETURN_URL
