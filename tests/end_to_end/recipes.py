@@ -52,7 +52,7 @@ class Recipe:
 
 
 _HISTORY = {"context_id_history": "$Context.id.history", "resource_link_id_history": "$ResourceLink.id.history"}
-_BRIGHTSPACE_AUDIENCE = "https://api.brightspace.com/auth/token"
+BRIGHTSPACE_AUDIENCE = "https://api.brightspace.com/auth/token"
 RECIPES = (
     # Canvas's older choice carries an address and nothing else; the tool's own settings have the parameters.
     Recipe("canvas", "1.1", "own target", CANVAS_CHOICE, is_course_tool=True),
@@ -71,8 +71,8 @@ RECIPES = (
     Recipe("blackboard", "1.1", "link history", parameters_on=LINK),
     Recipe("blackboard", "1.3", "link history", DEEP_LINKING, NOWHERE, custom=_HISTORY),
     # A copy turns its links into links of LTI 1.3 (D10): the child is made by another platform than the master's.
-    Recipe("brightspace", "1.1", "SIS id", CONTENT_ITEM, NOWHERE, has_sis_ids=True, audience=_BRIGHTSPACE_AUDIENCE),
-    Recipe("brightspace", "1.3", "context history", DEEP_LINKING, NOWHERE, audience=_BRIGHTSPACE_AUDIENCE),
+    Recipe("brightspace", "1.1", "SIS id", CONTENT_ITEM, NOWHERE, has_sis_ids=True, audience=BRIGHTSPACE_AUDIENCE),
+    Recipe("brightspace", "1.3", "context history", DEEP_LINKING, NOWHERE, audience=BRIGHTSPACE_AUDIENCE),
     Recipe("schoology", "1.1", "own target", is_course_tool=True, prefix="codio_"),
     # Chosen links would carry the master's id themselves, over the tool's: nothing could tell the copy here.
     Recipe("schoology", "1.3", "own target", is_course_tool=True),

@@ -10,7 +10,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from tests.end_to_end.lms_screen import LmsScreen, Screen, expect_landed, hand_in
-from tests.end_to_end.recipes import OWN_TARGET
+from tests.end_to_end.recipes import BRIGHTSPACE_AUDIENCE, OWN_TARGET
 from tests.end_to_end.servers import Stand
 
 pytestmark = [
@@ -70,7 +70,17 @@ def copy_lms_course(page: Page, lms: str, title: str, new_title: str, people: li
     expect(page.get_by_role("heading", name=new_title, exact=True)).to_be_visible()
 
 
-@pytest.mark.parametrize(("version", "profile"), [("1.1", "canvas"), ("1.3", "moodle")])
+@pytest.mark.parametrize(
+    ("version", "profile"),
+    [
+        ("1.1", "canvas"),
+        ("1.3", "moodle"),
+        ("1.3", "blackboard"),
+        ("1.3", "brightspace"),
+        ("1.1", "schoology"),
+        ("1.1", "sakai"),
+    ],
+)
 def test_a_term_rolls_over_by_clicks(stand: Stand, browser: Browser, version: str, profile: str) -> None:
     """Switches, clipboard, tool, link, work, copy; and in the copy a child course that is right and says where from."""
     lms, name = stand.lms, f"Click {profile.title()}"
@@ -83,8 +93,11 @@ def test_a_term_rolls_over_by_clicks(stand: Stand, browser: Browser, version: st
         for role, given in (("teacher", "Thea"), ("learner", "Otto"))
     }
     nils = lms.post("people", given_name="Nina", family_name=profile.title(), email="")["id"]
-    add = stand.add_key if version == "1.1" else stand.add_registration
-    tool = add(name, profile=profile)["tool"]
+    if version == "1.1":
+        tool = stand.add_key(name, profile=profile)["tool"]
+    else:
+        audience = BRIGHTSPACE_AUDIENCE if profile == "brightspace" else ""
+        tool = stand.add_registration(name, profile=profile, audience=audience)["tool"]
     with Screen(browser) as screen:
         parameters = switch_copy_on(screen, stand, course["id"])
         if version == "1.3":
