@@ -64,7 +64,9 @@ class Screen:
         assert not broken, "\n".join(f"{name}: {one['id']}: {one['nodes'][0]['html'][:300]}" for one in broken)
 
     def read_clipboard(self, page: Page | None = None) -> str:
-        return str((page or self.page).evaluate("navigator.clipboard.readText()"))
+        page = page or self.page
+        page.bring_to_front()  # only a document that has the focus may read it
+        return str(page.evaluate("navigator.clipboard.readText()"))
 
     def sign_in(self, courseway: Courseway, path: str) -> Page:
         """The owner, signed in, at a page of Courseway."""
