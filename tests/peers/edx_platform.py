@@ -235,7 +235,7 @@ class SiteRuntime(Runtime):
         if event_type != "grade":
             return
         name = str(block.scope_ids.usage_id.block_id)
-        user = next(user.username for user in USERS.values() if user.id == event_data["user_id"])
+        user = next(user.username for user in EVERYBODY.values() if user.id == event_data["user_id"])
         entry = {"block": name, "user": user, "value": event_data["value"], "maximum": event_data["max_value"]}
         GRADEBOOK[name, user] = entry
         GRADE_EVENTS.append(entry)

@@ -486,6 +486,11 @@ def test_the_roster_is_read_page_by_page(world: World, sightings: Sightings) -> 
     assert {call["accept"] for call in pages} == {"application/vnd.ims.lti-nrps.v2.membershipcontainer+json"}
     assert ["page=2" in call["query"] for call in pages[:3]] == [False, True, False]
     sightings.note("LTI 1.3, roster by NRPS", f"{len(roles)} people of 3 pages")
+    never_here = "0b0e60ab-52f5-4f4c-9f0a-0000000003e9"
+    graded = ("--assignment", world.assignments["rostered"], "--person", never_here)
+    world.courseway.run("grade", "set", *graded, "--percent", "35", "--complete", "--release")
+    world.wait_for_grade("rostered", "crowd-1001", 3.5)
+    sightings.note("LTI 1.3, grade for somebody who never launched", "3.5 of 10 in the gradebook")
 
 
 # --- The environment -----------------------------------------------------------------------------------------------
