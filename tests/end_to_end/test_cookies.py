@@ -127,6 +127,7 @@ def test_a_student_works_in_a_frame(
         assert not ada.problems
 
 
+@pytest.mark.quirk("G17", "O2", "M15")
 @pytest.mark.parametrize("version", ["1.1", "1.3"])
 def test_a_frame_without_cookies_leads_to_a_tab(
     chromiums: dict[str, BrowserContext], rooms: dict[str, Room], version: str
@@ -156,6 +157,7 @@ def test_a_frame_without_cookies_leads_to_a_tab(
         expect(tab.locator("body[data-code=tab_code_over]")).to_have_count(1)
 
 
+@pytest.mark.quirk("C41", "B10", "G18")
 @pytest.mark.parametrize(
     ("profile", "quirks", "target"),
     [
@@ -187,6 +189,7 @@ def test_storages_of_other_lmss_are_found(
             stand.lms.post("profiles", profile=profile, quirks=dict.fromkeys(quirks, False))
 
 
+@pytest.mark.quirk("O2")
 def test_without_storage_the_login_begins_again_in_a_tab(stand: Stand, chromiums: dict[str, BrowserContext]) -> None:
     """An LMS that keeps nothing for tools: nothing binds the sign-in, so it begins anew in the tab, with a cookie."""
     room = make_room(stand, "Bare")

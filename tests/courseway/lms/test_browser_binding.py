@@ -90,6 +90,7 @@ def test_only_frames_that_may_lose_cookies_get_a_page(cast: Cast, lms13: Lms13) 
     assert Client().get("/lti/kept", secure=True, HTTP_HOST="tool.example").json() == {"kept": False}
 
 
+@pytest.mark.quirk("G17", "M15")
 def test_all_cookies_are_partitioned(cast: Cast, lms13: Lms13) -> None:
     """Every cookie of the way in is Secure, HttpOnly, SameSite=None and Partitioned; over https there is no other."""
     page, asked, _ = begin_in_frame(client := Client(), lms13)
@@ -115,6 +116,7 @@ def test_the_page_of_the_login_works_without_script(cast: Cast, lms13: Lms13) ->
     assert post(client, "/lti/launch", answer(lms13, cast, asked), **FRAMED).status_code == 303
 
 
+@pytest.mark.quirk("O2", "C41")
 def test_the_storage_of_the_platform_stands_for_the_cookie(cast: Cast, lms13: Lms13) -> None:
     """Without a cookie a page asks for the secret, and with it our own page's form opens the launch in a new tab."""
     _, asked, secret = begin_in_frame(Client(), lms13)
