@@ -116,3 +116,27 @@ def test_deep_linking(stand: ToolStand, sightings: Sightings) -> None:
         assert "error" not in done, done
         assert stand.score_of(stand.students[1], link) == number * 5
     sightings.note("ltijs: two links by Deep Linking, a grade for each", "5 and 10 of 20")
+
+
+@pytest.mark.parametrize("profile", ["practice", "moodle", "brightspace"])
+def test_registration(stand: ToolStand, profile: str, sightings: Sightings) -> None:
+    """The tool registers itself by the address that it gives, and what was registered launches and takes grades."""
+    offer = stand.lms.post("registrations", tool_url=f"{stand.base}/register", profile=profile)
+    with build_opener(ProxyHandler({})).open(offer["url"], timeout=30) as answer:
+        assert "org.imsglobal.lti.close" in answer.read().decode()
+    registered = stand.lms.get("registrations", id=offer["id"])
+    assert (registered["state"], registered["received"]["client_name"]) == ("registered", "ltijs by itself")
+    tool = registered["tool_id"]
+    stand.lms.post("registrations", activate=tool)
+    course = stand.lms.post("courses", title=f"Registered in {profile}", profile=profile)["id"]
+    student = stand.lms.add_person(course, "learner")
+    link = stand.lms.post(
+        "links", course=course, tool=tool, title="By a peer", points=20, custom={"do": "score", "points": "9"}
+    )
+    said = stand.launch(student, str(link["id"]))
+    assert said["user"] == student
+    if profile != "brightspace":  # points make no column there (D7)
+        assert "error" not in said["done"]["score"], said
+        grades = stand.lms.get("gradebook", course=course)["grades"]
+        assert [float(one["score"]) for one in grades if one["person"] == student] == [9]
+    sightings.note(f"ltijs: registers itself in a {profile}", "by Dynamic Registration, then launched")

@@ -27,6 +27,7 @@ class ToolStand:
     course: str
     teacher: str
     students: tuple[str, str]
+    base: str  # where the tool answers
 
     def place(self, **values: Any) -> str:
         """A link of 20 points; its id."""
@@ -90,7 +91,7 @@ def run_tool(
             wait_until_answering(process, f"{base}/about", log)
             course = lms.add_course()
             people = [lms.add_person(course, role) for role in ("teacher", "learner", "learner")]
-            yield ToolStand(lms, tool["id"], course, people[0], (people[1], people[2]))
+            yield ToolStand(lms, tool["id"], course, people[0], (people[1], people[2]), base)
         finally:
             stop(process)
     finally:

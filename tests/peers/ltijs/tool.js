@@ -41,7 +41,11 @@ const work = {
 }
 
 lti.setup('a-key-of-this-test-tool-alone', { plugin: storage }, {
-  appRoute: '/launch', loginRoute: '/login', keysetRoute: '/keys', cookies: { secure: false, sameSite: '' }
+  appRoute: '/launch',
+  loginRoute: '/login',
+  keysetRoute: '/keys',
+  cookies: { secure: false, sameSite: '' },
+  dynReg: { url: `http://127.0.0.1:${wish.port}`, name: 'ltijs by itself', autoActivate: true }
 })
 
 lti.onConnect(async (token, request, response) => {
