@@ -1,6 +1,6 @@
 """What is known about the course of a launch that names no assignment: the facts for the rules in `resolve.py`.
 
-Read only for such launches, in at most seven statements, however many courses and links there are.
+Read only for such launches, in at most eight statements, however many courses and links there are.
 """
 
 from __future__ import annotations
@@ -55,14 +55,15 @@ def read_facts(
         ancestors = [ancestor_link.assignment.course_id, *ancestors]
     parent_name = launch.custom.get("parent_course_id", "")
     targets = [i.value for i in named if i.is_target]
+    origins = _read_origins(organization, ancestors, parent_name)
     courses = _read_courses(
         organization,
-        pks={*(pk for pks in stored.values() for pk in pks), *connected, *ancestors},
+        pks={*(pk for pks in stored.values() for pk in pks), *connected, *ancestors, *origins.copied, *origins.heirs},
         public_ids={*targets, parent_name} - {""},
         content=content,
     )
     by_public_id = {course.public_id: course for course in courses.values()}
-    replaced = _replaced_parent(organization, parent_name, content)
+    heir = courses.get(origins.heirs[0]) if origins.heirs else None
     history_candidate = link_opened
     if history_candidate is None and ancestor_link is not None and ancestor_link.assignment is not None:
         own = courses.get(ancestor_link.assignment.course_id)
@@ -79,7 +80,8 @@ def read_facts(
         chosen=frozenset(row.course for row in here if row.rule == CHOSEN),
         is_target_changed=read_mark(link_target) not in ("", read_mark(describe_target(launch, target))),
         ancestors=tuple(courses[pk] for pk in dict.fromkeys(ancestors) if pk in courses),
-        parent=replaced or by_public_id.get(parent_name),
+        originals=tuple(courses[pk] for pk in origins.copied if pk in courses),
+        parent=heir or by_public_id.get(parent_name),
         is_parent_named=bool(parent_name),
         context_identity=name_context(launch.deployment_id, context.id) if context else "",
     )
@@ -176,15 +178,29 @@ def _list_connected(launch: Launch, platform: int, history: tuple[str, ...]) -> 
     return here, [row.course for row in before]
 
 
-def _replaced_parent(organization: int, named: str, content: str) -> CourseFacts | None:
-    """The course that an owner put in the place of the named parent."""
-    if not named:
-        return None
-    replacement = ParentReplacement.objects.filter(organization=organization, old_parent__public_id=named).first()
-    if replacement is None:
-        return None
-    pk = replacement.new_parent_id
-    return _read_courses(organization, pks={pk}, public_ids=set(), content=content).get(pk)
+class _Origins(NamedTuple):
+    """By primary key: the courses that may have been copied, nearest first, and what replaced the named parent."""
+
+    copied: list[int]
+    heirs: list[int]
+
+
+def _read_origins(organization: int, ancestors: list[int], named: str) -> _Origins:
+    """A copy of a child is one of its parent, since children allow none; and whoever was replaced has an heir."""
+    parents: dict[int, int | None] = {}
+    if ancestors:
+        own = Course.objects.filter(organization=organization, pk__in=ancestors)
+        parents = dict(own.values_list("pk", "parent"))
+    chain = list(dict.fromkeys(pk for ancestor in ancestors for pk in (ancestor, parents.get(ancestor)) if pk))
+    if not chain and not named:
+        return _Origins([], [])
+    rows = ParentReplacement.objects.filter(
+        Q(old_parent__in=chain) | Q(old_parent__public_id=named), organization=organization
+    ).values_list("old_parent", "old_parent__public_id", "new_parent")
+    replaced = {old: new for old, _public_id, new in rows}
+    return _Origins(
+        [replaced.get(pk, pk) for pk in chain], [new for _old, public_id, new in rows if public_id == named]
+    )
 
 
 def _read_courses(

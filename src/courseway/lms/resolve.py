@@ -168,6 +168,7 @@ class Facts:
     chosen: frozenset[int] = frozenset()  # of these, the ones from which a teacher chose links
     is_target_changed: bool = False  # the link named another course_target_id before
     ancestors: tuple[CourseFacts, ...] = ()  # of the link and of the LMS course this one is a copy of, nearest first
+    originals: tuple[CourseFacts, ...] = ()  # these, or what replaced them, and their parents: what may be copied
     parent: CourseFacts | None = None  # named by parent_course_id, replaced where an owner said so
     is_parent_named: bool = False
     context_identity: str = ""  # names the LMS course itself; empty for a launch outside any course
@@ -352,15 +353,15 @@ def _list_targets(facts: Facts) -> list[CourseFacts]:
 def _find_parent(facts: Facts) -> CourseFacts | None:
     """The parent of a child that is to be made; None if none is.
 
-    It is the named one, else the course whose link or LMS course was copied - if it allows copying, if nothing of the
-    launching LMS course was seen before, and if the child will be found again.
+    It is the named one, else the nearest of the courses whose link or LMS course was copied that allows copying - if
+    nothing of the launching LMS course was seen before, and if the child will be found again.
     """
     if not facts.is_new or not _identity_of_copy(facts):
         return None
     if facts.is_parent_named:
         parent = facts.parent
     else:
-        parent = facts.ancestors[0] if facts.ancestors else None
+        parent = next((one for one in facts.originals if one.allows_copy), None)
     if parent is None or not parent.allows_copy:
         return None
     is_own_target = any(target.pk == parent.pk for target in facts.targets)

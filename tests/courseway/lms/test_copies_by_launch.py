@@ -10,6 +10,7 @@ from django.test import Client
 from courseway.courses.copying import copy_course
 from courseway.courses.models import Assignment, Course
 from courseway.lms import platforms
+from courseway.lms.parent_replacement import replace_parent
 from tests.cast import Cast
 from tests.courseway.lms.test_course_detection import constant, is_asked, opened, switch_on
 from tests.visits import CLAIM, Lms11, Lms13, make_lms11, make_lms13
@@ -136,3 +137,50 @@ def test_a_masters_target_in_a_copy_opens_the_copy(client: Client, cast: Cast, l
     old_address[CLAIM + "target_link_uri"] = f"https://tool.example/lti/a/{cast.operators.public_id}"
     assert opened(lms13.launch(client, **old_address))[0].course == cast.course
     assert opened(lms13.launch(client, **changes("copied-3", cast.operators, "new-2")))[0].course == child
+
+
+def copied_from(room: str, history: str, assignment: Assignment, user: str = "new") -> dict[str, Any]:
+    """What a link of an LMS course sends that says what it was copied from, and nothing else."""
+    return {
+        "sub": user,
+        CLAIM + "context": {"id": room, "title": f"Term of {room}"},
+        CLAIM + "resource_link": {"id": f"link of {room}"},
+        CLAIM + "custom": {"context_id_history": history},
+        CLAIM + "target_link_uri": f"https://tool.example{constant(assignment)}",
+    }
+
+
+@pytest.mark.parametrize("history", ["course-2", "course-2,course-1"])
+def test_a_copy_of_last_terms_copy_is_a_child_of_the_master(
+    client: Client, cast: Cast, lms13: Lms13, history: str
+) -> None:
+    """Each term copies the LMS course of the last one: each gets a child of its own, none the last term's course."""
+    lms13.launch(client, cast.loops)
+    second = opened(lms13.launch(client, **copied_from("course-2", "course-1", cast.loops)))[0].course
+    assignment, rule = opened(lms13.launch(client, **copied_from("course-3", history, cast.loops)))
+    assert rule == "course_copy"
+    assert assignment.course != second
+    assert (second.parent, assignment.course.parent) == (cast.course, cast.course)
+    again = lms13.launch(client, **copied_from("course-3", history, cast.loops, "other"))
+    assert opened(again)[0] == assignment
+
+
+def test_a_replaced_parent_counts_for_histories_too(client: Client, cast: Cast, lms13: Lms13) -> None:
+    """Where only the LMS's history names the old parent, the new one is copied all the same."""
+    lms13.launch(client, cast.loops)
+    successor = copy_course(cast.course, title="New master", now=cast.course.created_at)
+    switch_on(successor, course_copy=True)
+    replace_parent(cast.course, successor, now=cast.course.created_at)
+    first = opened(lms13.launch(client, **copied_from("course-2", "course-1", cast.loops)))[0].course
+    assert first.parent == successor
+    second = opened(lms13.launch(client, **copied_from("course-3", "course-2", cast.loops)))[0].course
+    assert (second.parent, second != first) == (successor, True)
+
+
+def test_a_copy_of_a_course_whose_master_allows_none(client: Client, cast: Cast, lms13: Lms13) -> None:
+    """Once the master is closed for copies, a copied LMS course opens what its original opens."""
+    lms13.launch(client, cast.loops)
+    second = opened(lms13.launch(client, **copied_from("course-2", "course-1", cast.loops)))[0].course
+    switch_on(cast.course, course_copy=False)
+    assignment, rule = opened(lms13.launch(client, **copied_from("course-3", "course-2", cast.loops)))
+    assert (assignment.course, rule) == (second, "context_history")

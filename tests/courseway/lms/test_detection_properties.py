@@ -66,6 +66,7 @@ facts = st.builds(
     chosen=st.frozensets(st.integers(1, 5)),
     is_target_changed=st.booleans(),
     ancestors=some_courses,
+    originals=some_courses,
     parent=st.none() | courses,
     is_parent_named=st.booleans(),
     context_identity=st.sampled_from(["", "context"]),
