@@ -11,8 +11,8 @@ from courseway.lms.guide_parts import Words
 SWITCHES: Final = _(
     "Before links are placed, switch **Enable LTI constant URLs** and **Enable LTI course copy** on in the course "
     "here, tab **LTI/LMS**, and open one link of the original once. Then the first launch from each copied LMS course, "
-    "also from a copy of a copy, makes a course of its own, and no link has to be touched. Its teachers see on the same "
-    "tab how it was matched."
+    "also from a copy of a copy, makes a course of its own, and no link has to be touched. Its teachers see on the "
+    "same tab how it was matched."
 )
 _OWN_TARGET: Final = _(
     "Without SIS IDs nothing tells the copy from its original: put the tab's two parameters into the tool in the LMS "
