@@ -89,7 +89,7 @@ def launch() -> Any:
         "is_teacher": message.check_teacher_access(),
         "is_student": message.check_student_access(),
     }
-    work = {"score": send_score, "column": use_column, "roster": read_roster}
+    work = {"score": send_score, "column": use_column, "roster": read_roster, "groups": read_groups}
     wanted = filter(None, custom.get("do", "").split(","))
     points = float(custom.get("points", "0"))
     return jsonify({**said, "done": {name: work[name](message, data["sub"], points) for name in wanted}})
@@ -134,6 +134,12 @@ def use_column(message: FlaskMessageLaunch, user_id: str, points: float) -> Any:
 def read_roster(message: FlaskMessageLaunch, user_id: str, points: float) -> Any:
     """Everybody, page after page."""
     return message.get_nrps().get_members()
+
+
+def read_groups(message: FlaskMessageLaunch, user_id: str, points: float) -> Any:
+    """Everybody's, then the own ones. Sets are left out: the library asks for them with the groups' media type."""
+    service = message.get_cgs()
+    return {"all": service.get_groups(), "own": service.get_groups(user_id)}
 
 
 app.run("127.0.0.1", wish["port"], threaded=True)

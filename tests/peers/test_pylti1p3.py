@@ -96,6 +96,17 @@ def test_roster(stand: ToolStand, sightings: Sightings) -> None:
     sightings.note("pylti1p3: roster by NRPS", f"{len(members)} members")
 
 
+def test_groups(stand: ToolStand, sightings: Sightings) -> None:
+    """The tool reads the groups of the course, and those of one person."""
+    one, other = stand.students
+    stand.lms.post("groups", course=stand.course, name="Monday", set="Labs", people=[one])
+    stand.lms.post("groups", course=stand.course, name="Friday", set="Labs", people=[other])
+    done = stand.launch(one, stand.place(custom={"do": "groups"}))["done"]["groups"]
+    assert {group["name"] for group in done["all"]} == {"Monday", "Friday"}
+    assert [group["name"] for group in done["own"]] == ["Monday"]
+    sightings.note("pylti1p3: Course Groups", "all, and one's own")
+
+
 def test_deep_linking(stand: ToolStand, sightings: Sightings) -> None:
     """The tool answers a deep linking request with two graded links; each opens and takes its grade."""
     selection = stand.select(stand.teacher)

@@ -79,7 +79,7 @@ def run_tool(
             "redirect_urls": [f"{base}/launch"],
             "keyset_url": f"{base}/keys",
             "placements": {"link_selection": ""},
-            "options": {"shares_roster": True},
+            "options": {"shares_roster": True, "shares_groups": True},
         }
         tool = lms.post("tools", **registered)
         info = lms.get("info", tool=tool["id"])
