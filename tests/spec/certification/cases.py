@@ -177,6 +177,7 @@ VALID = (
 )
 
 SECTIONS = {
+    "5.1": "Third-party initiated login",
     "6.1.1": "Core, known bad payloads",
     "6.1.2": "Core, valid teacher launches",
     "6.1.3": "Core, valid student launches",
@@ -187,6 +188,7 @@ SECTIONS = {
     "1.1": "LTI 1.1",
 }
 REQUIRED = (
+    *(f"LI{number}" for number in range(1, 11)),
     *(f"B{number}" for number in range(1, 13)),
     *(f"{letter}{number}" for letter in "TS" for number in range(1, 10)),
     *(f"DL{number}" for number in range(1, 9)),
@@ -200,5 +202,5 @@ REQUIRED = (
 
 def section_of(number: str) -> str:
     """The section of the guide that a case belongs to."""
-    letters = {"B": "6.1.1", "T": "6.1.2", "S": "6.1.3", "D": "6.2", "N": "6.3", "A": "6.4", "x": "x"}
+    letters = {"L": "5.1", "B": "6.1.1", "T": "6.1.2", "S": "6.1.3", "D": "6.2", "N": "6.3", "A": "6.4", "x": "x"}
     return letters.get(number[0], "1.1")

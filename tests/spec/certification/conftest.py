@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import urljoin
 
@@ -83,18 +83,16 @@ class Stand:
         return dict(self.course["assignments"][0])
 
     def begin(
-        self, browser: Browser, message: Message, *, target: str = "", method: str = "POST"
+        self, browser: Browser, message: Message, *, target: str = "", method: str = "POST", deployment: str = ""
     ) -> list[tuple[str, str]]:
         """Login, redirect, authentication: the form that the platform answers with, in the browser's hands."""
         self._count += 1
         hint = f"hint {self._count}"
         target = target or str(message.changes.get("target_link_uri", self.assignment["url"]))
-        bent = Message(**{**message.__dict__, "changes": {"target_link_uri": target, **message.changes}})
-        self.validator.messages[hint] = bent
+        self.validator.messages[hint] = replace(message, changes={"target_link_uri": target, **message.changes})
         login = {"iss": self.validator.url, "login_hint": hint, "target_link_uri": target, "client_id": CLIENT_ID}
-        login |= {"lti_message_hint": f"message of {hint}", "lti_deployment_id": DEPLOYMENT}
-        if message.changes.get("deployment_id", DEPLOYMENT) != DEPLOYMENT:
-            login["lti_deployment_id"] = message.changes["deployment_id"]
+        deployment = deployment or str(message.changes.get("deployment_id", DEPLOYMENT))
+        login |= {"lti_message_hint": f"message of {hint}", "lti_deployment_id": deployment}
         url = self.platform["login_url"]
         if method == "GET":
             begun = browser.send("GET", str(httpx2.URL(url, params=login)))

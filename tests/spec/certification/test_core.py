@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -67,7 +68,7 @@ def test_valid_launch_of_an_address_that_names_no_work(stand: Stand, case: Case)
     """The suite has one launch URL for everything: it ends on a page that says how to go on, not on an error."""
     message = case.message
     changed = {**message.changes, "resource_link": {"id": "link-of-no-work"}}
-    bent = type(message)(**{**message.__dict__, "changes": changed})
+    bent = replace(message, changes=changed)
     with Browser() as browser:
         answer = stand.launch(browser, bent, target=stand.platform["launch_url"])
     assert (answer.status, answer.marks["launch"]) == (200, "waiting")
