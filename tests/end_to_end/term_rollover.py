@@ -3,7 +3,8 @@
     python -m tests.end_to_end.term_rollover [--only NAME]…     (or `make term-rollover`)
 
 starts Courseway and the practice LMS, does it for every profile and version, and prints a table. Nobody does anything
-in Courseway after the master course is made: the child has to appear by itself, once, with the right assignments.
+in Courseway after the master course is made: the child has to appear by itself, once, with the right assignments. At
+the end the copy is copied for a third term, which has to bring a second child of the master.
 """
 
 from __future__ import annotations
@@ -46,6 +47,7 @@ class Rollover:
     children: int = 0
     old_grade: str = ""
     new_grade: str = ""
+    third_grade: str = ""
     seconds: float = 0.0
 
     @property
@@ -68,6 +70,7 @@ def roll_over(stand: Stand, recipe: Recipe) -> Rollover:
     work_in_new_term(run)
     work_late_in_old_term(run)
     check_child(run)
+    work_in_third_term(run)
     run.seconds = time.monotonic() - began
     return run
 
@@ -164,20 +167,29 @@ def work_in_old_term(run: Rollover) -> None:
 
 def copy_lms_course(run: Rollover) -> None:
     """The school copies the LMS course; the copy has a new student, and what the recipe asks for besides."""
-    lms, recipe = run.stand.lms, run.recipe
-    sis = {"sourcedid": f"sis:{recipe.name}:2027"} if recipe.has_sis_ids else {"sourcedid": ""}
-    run.copy = lms.post(
-        "courses/copy",
-        course=run.course,
-        title=f"Programming 2027, {recipe.name}",
-        people=[run.people["Tessa"], run.people["Nils"]],
-        **sis,
-    )
+    run.copy = make_copy(run, run.course, "2027", ("Tessa", "Nils"))
     assert run.copy["course"]["id"] != run.course
     assert set(run.copy["links"]) == set(run.links.values())
-    if recipe.is_target_replaced:
-        tool = run.copy["tools"][run.tools[recipe.version]]
-        lms.post("tools", id=tool, custom=name_parameters(run, course_target_id=OWN_TARGET))
+    if run.recipe.is_target_replaced:
+        replace_target(run, run.copy["tools"][run.tools[run.recipe.version]], OWN_TARGET)
+
+
+def make_copy(run: Rollover, course: str, year: str, people: Sequence[str]) -> dict[str, Any]:
+    recipe = run.recipe
+    return dict(
+        run.stand.lms.post(
+            "courses/copy",
+            course=course,
+            title=f"Programming {year}, {recipe.name}",
+            people=[run.people[name] for name in people],
+            sourcedid=f"sis:{recipe.name}:{year}" if recipe.has_sis_ids else "",
+        )
+    )
+
+
+def replace_target(run: Rollover, tool: str, target: str) -> None:
+    """What a teacher does where nothing else tells the copy from its original."""
+    run.stand.lms.post("tools", id=tool, custom=name_parameters(run, course_target_id=target))
 
 
 def work_in_new_term(run: Rollover) -> None:
@@ -203,6 +215,28 @@ def work_late_in_old_term(run: Rollover) -> None:
     run.old_grade = f"{run.old_grade} {late}"
     with PlainBrowser(run.stand.lms, run.people["Tessa"]) as browser:
         expect_assignment(browser.launch(run.links[second]), run.master, second, role="teacher")
+
+
+def work_in_third_term(run: Rollover) -> None:
+    """The school copies last term's copy: the master, which nobody names any more, gets a second child."""
+    lms, first = run.stand.lms, run.titles[0]
+    third = make_copy(run, run.copy["course"]["id"], "2028", ("Tessa",))
+    if run.recipe.is_target_replaced:
+        last = run.copy["tools"][run.tools[run.recipe.version]]
+        replace_target(run, third["tools"][last], f"{OWN_TARGET} once more")
+    course = str(third["course"]["id"])
+    run.people["Petra"] = lms.add_person(course, given_name="Petra", family_name=run.recipe.name, email="")
+    link = third["links"][run.find_copied_link(first)]
+    with PlainBrowser(lms, run.people["Petra"]) as browser:
+        page = browser.launch(link)
+    children = run.stand.courseway.run("course", "show", run.master["id"])["children"]
+    (newest,) = set(children) - {run.child["id"]}
+    run.children = len(children)
+    child = run.stand.courseway.run("course", "show", newest)
+    expect_assignment(page, child, first, role="student")
+    assert [one["context_id"] for one in child["contexts"]] == [course]
+    run.third_grade = wait_for_grade(run, course, "Petra", first, work(run, "Petra", link, child, first, wrong=1))
+    assert len(list_grades(run, run.copy["course"]["id"])) == 1, "a grade went to the last term"
 
 
 def check_child(run: Rollover) -> None:
@@ -290,14 +324,25 @@ def wait_for_grade(run: Rollover, course: str, name: str, title: str, percent: D
     return f"{Decimal(held['score']):.4g}/{Decimal(held['score_maximum']):.4g}"
 
 
-HEADS = ("profile", "version", "mapped by", "told by", "rule", "children", "old grades", "new grade", "seconds")
+HEADS = (
+    "profile",
+    "version",
+    "mapped by",
+    "told by",
+    "rule",
+    "children",
+    "old grades",
+    "new grade",
+    "third",
+    "seconds",
+)
 
 
 def describe(run: Rollover) -> tuple[str, ...]:
     recipe = run.recipe
     return (
         *(recipe.profile, recipe.version, recipe.mapped_by, recipe.identity, run.rule, str(run.children)),
-        *(run.old_grade, run.new_grade, f"{run.seconds:.1f}"),
+        *(run.old_grade, run.new_grade, run.third_grade, f"{run.seconds:.1f}"),
     )
 
 
@@ -324,7 +369,7 @@ def main() -> int:
             except AssertionError as failure:
                 lines = str(failure).splitlines() or ["a check failed"]
                 failures.append(f"{recipe.name}: {failure}")
-                rows.append((recipe.profile, recipe.version, recipe.mapped_by, recipe.identity, *("✕",) * 5))
+                rows.append((recipe.profile, recipe.version, recipe.mapped_by, recipe.identity, *("✕",) * 6))
                 print(f"{recipe.name}: {lines[0]}", file=sys.stderr)
     print(draw_table(rows))
     print(f"\n{len(chosen) - len(failures)} of {len(chosen)} in {time.monotonic() - began:.0f} s")

@@ -22,9 +22,10 @@ pytestmark = [
 @pytest.mark.quirk("C36", "D10", "B4", "D3")
 @pytest.mark.parametrize("recipe", RECIPES, ids=lambda recipe: recipe.name)
 def test_a_term_rolls_over(stand: Stand, recipe: Recipe) -> None:
-    """Map, work, copy the LMS course, work in the copy: one child with the right assignments, all grades at home."""
+    """Map, work, copy the LMS course, work in the copy, copy the copy: one child for each, with the right assignments,
+    and all grades at home."""
     run = roll_over(stand, recipe)
-    assert (run.rule, run.children) == ("course_copy", 1)
+    assert (run.rule, run.children) == ("course_copy", 2)
 
 
 def test_there_is_a_recipe_for_each_lms() -> None:
