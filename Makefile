@@ -51,7 +51,7 @@ guides: setup ## Write docs/guides from the guides of the product
 	@$(PY) scripts/write_guides.py
 
 quirks: setup ## Write docs/quirks.md and docs/ltikit/errors.md from ltikit and the tests that name a quirk
-	@$(PY) scripts/write_quirks.py && $(PY) scripts/write_errors.py
+	@$(PY) scripts/write_quirks.py && $(PY) scripts/write_ltikit_tables.py
 
 lock: setup ## Write requirements/*.txt anew from pyproject.toml, with hashes and without addresses
 	@set -e

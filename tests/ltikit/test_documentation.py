@@ -22,7 +22,7 @@ from django.utils.html import escape
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_POST
 from flask import Flask, redirect, request
-from scripts.write_errors import PAGE, list_errors, write_page
+from scripts.write_ltikit_tables import PAGE, list_errors, write_page
 
 from ltikit.errors import LtiError, ReplayError
 from ltikit.parameters import parse_form
