@@ -4,15 +4,24 @@ from __future__ import annotations
 
 import csv
 import os
+from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
+from django.test import Client
+from django.utils import timezone
 from playwright.sync_api import Browser, expect
 
+from courseway.courses.models import Assignment
+from courseway.learning.scoring import set_grade
+from courseway.orgs.models import Person
+from tests.cast import Cast
 from tests.end_to_end.lms_screen import Screen
 from tests.end_to_end.servers import Stand
 from tests.end_to_end.spreadsheet import find_libreoffice, open_csv
+from tests.visits import make_lms11
 
 pytestmark = pytest.mark.skipif(
     os.environ.get("COURSEWAY_TEST_DATABASE") == "postgres", reason="does not use the database of the tests"
@@ -71,6 +80,37 @@ def test_the_spreadsheet_would_compute(tmp_path: Path) -> None:
     with file.open("w", newline="") as careless:
         csv.writer(careless).writerows([[title] for title in TITLES])
     assert len(open_csv(file, tmp_path / "sheet").formulas) >= 2
+
+
+@pytest.mark.django_db
+@pytest.mark.skipif(find_libreoffice() is None, reason="no LibreOffice: apt-get install libreoffice-calc-nogui")
+def test_names_that_an_lms_sends_are_never_computed(cast: Cast, client: Client, tmp_path: Path) -> None:
+    """Gradebook, launch log and delivery log open without a formula, whatever people, ids and courses are called."""
+    lms = make_lms11(cast.acme)
+    for number, title in enumerate(TITLES):
+        Assignment.objects.filter(pk=cast.operators.pk).update(title=title)
+        names = {"lis_person_name_full": title, "lis_person_contact_email_primary": title, "context_title": title}
+        ids = {"user_id": f"{title} {number}", "context_id": f"{title} {number}", "resource_link_id": f"link-{number}"}
+        assert lms.launch(Client(), f"/lti/a/{cast.operators.public_id}", **names, **ids).status_code == 303
+    for person in Person.objects.filter(lms_identities__platform=lms.platform):
+        set_grade(
+            assignment=cast.operators,
+            person=person,
+            percent=Decimal(50),
+            complete=True,
+            release=True,
+            now=timezone.now(),
+        )
+    client.force_login(cast.olive)
+    for address in (f"/courses/{cast.course.public_id}/gradebook.csv", "/o/acme/launches.csv", "/o/acme/grades.csv"):
+        answer: Any = client.get(address)
+        file = tmp_path / f"{address.rpartition('/')[2]}"
+        file.write_bytes(answer.getvalue())
+        sheet = open_csv(file, tmp_path / "sheets")
+        assert len(sheet.rows) > len(TITLES)
+        assert (sheet.formulas, sheet.links) == ([], []), address
+        shown = {cell for row in sheet.rows for cell in row}
+        assert "'=1+1" in shown or "=1+1" in shown, address
 
 
 @pytest.mark.browser
