@@ -29,6 +29,7 @@ from courseway.events.posting import Limits as WebhookLimits
 from courseway.events.posting import Poster
 from courseway.grades.circuits import give_up_on_dead
 from courseway.grades.clock_jumps import heal_clock_jump
+from courseway.grades.column_checks import check_due_columns
 from courseway.grades.dispatch import Dispatcher, Limits, set_at_work
 from courseway.grades.failure_mail import tell_failures
 from courseway.grades.outbox import revive_reinstated
@@ -209,7 +210,7 @@ class _ResultTurns:
 
 
 class _RosterTurns:
-    """Reading who is in the courses of the LMSs."""
+    """Reading who is in the courses of the LMSs, and which columns they have."""
 
     def __init__(self, poll_seconds: float) -> None:
         self._poll_seconds = poll_seconds
@@ -218,7 +219,7 @@ class _RosterTurns:
 
     def turn(self) -> None:
         want_rosters(now=timezone.now())
-        if not read_due_rosters():
+        if not (check_due_columns(now=timezone.now()) or read_due_rosters()):
             self._is_awake.wait(self._poll_seconds)
 
     def close(self) -> None:

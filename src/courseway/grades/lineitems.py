@@ -136,6 +136,11 @@ def _make(link: ResourceLink, item: LineItem, *, token: str) -> Steps[str]:
     return parse_lineitem(response, url=request.url).id
 
 
+def list_columns(lineitems_url: str, *, token: str) -> Steps[list[LineItem]]:
+    """Every column that this tool has in the LMS course."""
+    return (yield from _list(lineitems_url, {}, token=token))
+
+
 def _find(link: ResourceLink, assignment: Assignment, *, token: str, gone_url: str) -> Steps[LineItem | None]:
     """First what the LMS ties to the link; then what a copied course brought along, known by our own id."""
     for filters in ({"resource_link_id": link.resource_link_id}, {"resource_id": assignment.content_id, "tag": TAG}):

@@ -11,7 +11,7 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from courseway.courses.models import Assignment
-from courseway.lms.models import Platform, ResourceLink
+from courseway.lms.models import Context, Platform, ResourceLink
 from courseway.orgs.models import Organization, Person
 from ltikit.v13.ags import format_number
 
@@ -212,6 +212,44 @@ class DeliveryTry(models.Model):
 
     def __str__(self) -> str:
         return f"{self.code} at {self.at}"
+
+
+class ColumnCheck(models.Model):
+    """Looking at the columns that this tool has in an LMS course: asked for by a teacher, done by a worker."""
+
+    context = models.OneToOneField(Context, on_delete=models.CASCADE, related_name="column_check")
+    asked_at = models.DateTimeField(null=True)  # null: nobody waits
+    next_try_at = models.DateTimeField(null=True)
+    lease_token = models.CharField(max_length=32, blank=True)
+    columns_read = models.PositiveIntegerField(default=0)  # of the look under way, for whoever waits
+    checked_at = models.DateTimeField(null=True)
+    last_error_code = models.CharField(max_length=40, blank=True)
+    last_error = models.TextField(blank=True)
+
+    class Meta:
+        indexes = [
+            models.Index(
+                fields=["next_try_at"], condition=models.Q(next_try_at__isnull=False), name="column_check_due"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"columns of {self.context}"
+
+
+class SeenColumn(models.Model):
+    """A line item as the LMS listed it at the last look."""
+
+    context = models.ForeignKey(Context, on_delete=models.CASCADE, related_name="seen_columns")
+    url = models.CharField(max_length=2000)
+    label = models.CharField(max_length=255, blank=True)
+    score_maximum = models.DecimalField(max_digits=14, decimal_places=6)
+    resource_link_id = models.CharField(max_length=255, blank=True)
+    resource_id = models.CharField(max_length=255, blank=True)
+    tag = models.CharField(max_length=255, blank=True)
+
+    def __str__(self) -> str:
+        return self.label or self.url
 
 
 class AccessToken(models.Model):

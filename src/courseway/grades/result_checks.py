@@ -13,9 +13,9 @@ from datetime import datetime, timedelta
 from django.db.models import Exists, F, OuterRef, Q
 from django.utils import timezone
 
-from courseway import outbound
 from courseway.grades.circuits import DOWN_CODES, RATE_LIMITED
-from courseway.grades.exchange import Ask, DeliveryError, Result, Steps
+from courseway.grades.errands import run_errand
+from courseway.grades.exchange import DeliveryError
 from courseway.grades.models import Circuit, Delivery, ResultCheck
 from courseway.grades.reconcile import Counts, compare, list_comparable
 from courseway.grades.result_reading import Held, Reading, read_column, read_one_by_one
@@ -24,7 +24,6 @@ from courseway.lms.models import Arrival, Platform, ResourceLink
 from courseway.outbound import OutboundError
 from ltikit import vocabulary
 from ltikit.errors import ServiceError
-from ltikit.http import Response
 
 logger = logging.getLogger(__name__)
 
@@ -34,7 +33,6 @@ ACTIVE = timedelta(days=30)
 PLANNED_AT_ONCE = 500
 LEASE_SECONDS = 300.0
 TURN_SECONDS = 120.0  # of reading one link
-REQUEST_SECONDS = 15.0
 PEOPLE_AT_ONCE = 100  # of LTI 1.1, then the next link has its turn
 SECONDS_BETWEEN_BATCHES = 2.0
 MOST_TRIES = 3
@@ -101,7 +99,7 @@ def _check(check: ResultCheck, now: datetime) -> None:
         elif platform.version == Platform.Version.V11:
             _check_people(check, now)
         else:
-            reading = _run(read_column(link, now=now), until=time.monotonic() + TURN_SECONDS)
+            reading = run_errand(read_column(link, now=now), seconds=TURN_SECONDS)
             _end(check, compare(list_comparable(link, begun_at=now), reading, now=now), now)
     except ServiceError as error:
         _fail(check, error.code, error.detail or error.hint, now)
@@ -127,7 +125,7 @@ def _check_people(check: ResultCheck, now: datetime) -> None:
     for person_id, steps in read_one_by_one(in_order, now=now):
         if time.monotonic() > until:
             break
-        held: Held | None = _run(steps, until=until)
+        held: Held | None = run_errand(steps, seconds=until - time.monotonic())
         read.append(person_id)
         if held is not None:
             reading.held[person_id] = held
@@ -136,24 +134,6 @@ def _check_people(check: ResultCheck, now: datetime) -> None:
         _go_on(check, counts, read[-1], now)
     else:
         _end(check, counts, now)
-
-
-def _run(steps: Steps[Result], *, until: float) -> Result:
-    """Tell a story to its end in this thread, request by request."""
-    answer: Response | OutboundError | None = None
-    while True:
-        try:
-            need = steps.throw(answer) if isinstance(answer, OutboundError) else steps.send(answer)  # type: ignore[arg-type]
-        except StopIteration as end:
-            result: Result = end.value
-            return result
-        answer = None
-        if isinstance(need, Ask):
-            seconds = max(1.0, min(REQUEST_SECONDS, until - time.monotonic()))
-            try:
-                answer = outbound.send(need.request, deadline_seconds=seconds, max_bytes=need.max_bytes)
-            except OutboundError as error:
-                answer = error
 
 
 def _held(check: ResultCheck) -> dict[str, object]:
