@@ -24,7 +24,7 @@ from courseway.events.models import Event, WebhookEndpoint
 from courseway.grades.models import Delivery
 from courseway.learning.models import Submission, Upload
 from courseway.learning.scoring import set_grade
-from courseway.lms.models import CourseContext, Deployment, Launch, LmsIdentity
+from courseway.lms.models import CourseContext, Deployment, Launch, LmsIdentity, ResourceLink
 from courseway.lms.registration_links import make_registration_link
 from courseway.orgs.invitations import invite
 from courseway.orgs.models import Invitation, Member, Person
@@ -111,6 +111,7 @@ def make_scene(cast: Cast, client: Client) -> Scene:
         "endpoint": [endpoint.public_id],
         "upload": [upload.public_id],
         "event": list(Event.objects.values_list("public_id", flat=True)[:1]),
+        "link": [str(pk) for pk in ResourceLink.objects.values_list("pk", flat=True)],
         "delivery": [str(pk) for pk in Delivery.objects.values_list("pk", flat=True)],
     }
     secrets = [

@@ -224,7 +224,12 @@ def _repair(lost: Sequence[Outcome], now: datetime, quiet_until: datetime) -> No
 
 def _give_back(held: QuerySet[Delivery], next_try_at: datetime) -> None:
     """Undo a claim of which nothing came; a request of an earlier step, for a token, does not count."""
-    held.update(next_try_at=next_try_at, lease_token="", tries=Case(When(tries__gt=0, then=F("tries") - 1), default=0))
+    held.update(
+        next_try_at=next_try_at,
+        lease_token="",
+        quiet_until=None,  # no grade is under way: a newer one need not wait for the end of this lease
+        tries=Case(When(tries__gt=0, then=F("tries") - 1), default=0),
+    )
 
 
 def _if_still_wanted(then: Any, otherwise: Any, output_field: Field[Any, Any]) -> Case:
