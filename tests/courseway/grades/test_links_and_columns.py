@@ -1,4 +1,4 @@
-"""The course page for the LMS over real HTTP: columns found, missing, gone, doubled and foreign, each mended at once."""
+"""The course page for the LMS over real HTTP: columns found, missing, gone, doubled and foreign, each mended."""
 
 from __future__ import annotations
 
