@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
 from datetime import datetime
 from typing import Final
 
 from django.db import connection, transaction
 from django.db.models import Model
+from django.utils.translation import gettext as _
 
 from courseway.courses.models import Assignment, Course, Enrollment, Module, Page, Question, Role
 from courseway.events.kinds import Kind
@@ -66,6 +68,28 @@ def copy_course_by_hand(parent: Course, *, title: str, teacher: Person | None, n
             course=child, person=teacher, role=Role.TEACHER, covers_whole_course=True, created_at=now
         )
     return child
+
+
+@transaction.atomic
+def copy_assignment(original: Assignment) -> Assignment:
+    """A second one behind the first, with pages and questions; new in every id, and unpublished until somebody is done
+    with it."""
+    Course.objects.select_for_update(no_key=True).get(pk=original.course_id)  # copies of one course take turns
+    keys = set(Assignment.objects.filter(course=original.course_id).values_list("key", flat=True))
+    names = (f"{original.key[:90]}-{number}" for number in itertools.count(2))
+    own = ("id", "public_id", "content_id", "key", "title", "published")
+    copied = Assignment.objects.create(
+        key=next(name for name in names if name not in keys),
+        title=_("%(title)s (copy)") % {"title": original.title[: MAX_TITLE - 20]},
+        published=False,
+        **_values(original, without=own),
+    )
+    for page in original.pages.order_by("pk").prefetch_related("questions"):
+        new = Page.objects.create(assignment=copied, **_values(page, without=("id", "assignment")))
+        Question.objects.bulk_create(
+            Question(page=new, **_values(question, without=("id", "page"))) for question in page.questions.all()
+        )
+    return copied
 
 
 def _values(row: Model, *, without: tuple[str, ...]) -> dict[str, object]:

@@ -13,5 +13,6 @@ urlpatterns = [
     path("<slug:course_id>/settings/", views.show_settings, name="settings"),
     path("<slug:course_id>/copy/", views.copy, name="copy"),
     path("<slug:course_id>/download/", views.download, name="download"),
+    path("<slug:course_id>/assignments/<slug:assignment_id>/copy/", views.copy_one, name="copy_assignment"),
     path("<slug:course_id>/assignments/<slug:assignment_id>/publish/", views.publish, name="publish"),
 ]

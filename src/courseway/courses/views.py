@@ -16,7 +16,7 @@ from django.utils.translation import ngettext
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from courseway.courses.access import get_assignment, get_course_to_edit, list_organizations_to_teach
-from courseway.courses.copying import copy_course_by_hand
+from courseway.courses.copying import copy_assignment, copy_course_by_hand
 from courseway.courses.exporting import export_course_to_zip
 from courseway.courses.forms import CourseForm, ImportForm
 from courseway.courses.importing import import_course
@@ -102,6 +102,17 @@ def publish(request: HttpRequest, course_id: str, assignment_id: str) -> HttpRes
             request, _("“%(title)s” is hidden from students. Work and grades are kept.") % {"title": assignment.title}
         )
     return redirect(reverse("courses:overview", args=[course_id]) + f"#{assignment.public_id}")
+
+
+@require_POST
+def copy_one(request: HttpRequest, course_id: str, assignment_id: str) -> HttpResponse:
+    """An assignment once more, not published yet."""
+    access = get_course_to_edit(request, course_id)
+    copied = copy_assignment(get_assignment(access, assignment_id))
+    messages.success(
+        request, _("“%(title)s” is the copy. Students see it once it is published.") % {"title": copied.title}
+    )
+    return redirect(reverse("courses:overview", args=[course_id]) + f"#{copied.public_id}")
 
 
 @require_safe

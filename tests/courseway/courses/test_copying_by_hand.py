@@ -102,3 +102,44 @@ def test_a_course_is_archived_and_opened_again(client: Client, cast: Cast) -> No
         assert client.post(archive, {"archived": archived})["Location"] == settings_page
         assert "Open it again" in client.get(settings_page).content.decode() or archived == "false"
         assert lms.launch(Client(), f"/lti/a/{cast.loops.public_id}").status_code == status
+
+
+def describe(assignment: Assignment) -> list[object]:
+    """All that is taught in it."""
+    return [
+        [page.key, page.title, page.text, [(q.key, q.kind, q.text, q.body, q.points) for q in page.questions.all()]]
+        for page in assignment.pages.all()
+    ]
+
+
+def test_an_assignment_is_copied_from_its_menu(client: Client, cast: Cast) -> None:
+    """The copy stands behind its original with everything in it, under ids of its own, and is not published."""
+    client.force_login(cast.tom)
+    address = reverse("courses:copy_assignment", args=[cast.course.public_id, cast.operators.public_id])
+    overview = client.get(reverse("courses:overview", args=[cast.course.public_id])).content.decode()
+    assert f'action="{address}"' in overview
+    for _number in range(2):
+        assert client.post(address).status_code == 302
+    listed = list(Assignment.objects.filter(course=cast.course))
+    assert [one.title for one in listed] == ["Operators", "Operators (copy)", "Operators (copy)", "Loops"]
+    original, *copies = listed[:3]
+    assert {one.key for one in copies} == {"operators-2", "operators-3"}
+    for one in copies:
+        assert describe(one) == describe(original)
+        assert (one.published, one.points, one.due_at) == (False, original.points, original.due_at)
+    assert len({one.content_id for one in listed}) == len({one.public_id for one in listed}) == 4
+
+
+@pytest.mark.parametrize("who", ["nobody", "outsider", "student"])
+def test_who_may_not_copy_an_assignment(client: Client, cast: Cast, who: str) -> None:
+    """Only who edits the course, and only its own assignments."""
+    address, prefix = reverse("courses:copy_assignment", args=[cast.course.public_id, cast.operators.public_id]), ""
+    if who == "outsider":
+        client.force_login(cast.oscar)
+    elif who == "student":
+        prefix = open_launch(client, cast.sam, cast.course, "student", cast.operators)
+    assert client.post(prefix + address).status_code == 403
+    client.force_login(cast.tom)
+    foreign = reverse("courses:copy_assignment", args=[cast.course.public_id, cast.foreign_assignment.public_id])
+    assert client.post(foreign).status_code == 403
+    assert Assignment.objects.count() == 3
