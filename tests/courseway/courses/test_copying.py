@@ -151,7 +151,9 @@ def test_statements_and_time_for_a_large_course(cast: Cast) -> None:
             child = copy_course(parent, now=NOW)
         spent = time.process_time() - began
         assert Question.objects.filter(page__assignment__course=child).count() == assignments
-        return len([query for query in queries if "SAVEPOINT" not in query["sql"]]), spent
+        return len(
+            [query for query in queries if not query["sql"].startswith(("SAVEPOINT", "RELEASE", "SET LOCAL"))]
+        ), spent
 
     few, _spent = measure(3)
     many, spent = measure(1000)
@@ -159,3 +161,14 @@ def test_statements_and_time_for_a_large_course(cast: Cast) -> None:
     # SQLite takes a limited number of values in a statement, so Django sends such a course in some batches there.
     assert many == few if connection.vendor == "postgresql" else many <= few + 20
     assert spent <= 1.0
+
+
+@pytest.mark.skipif(connection.vendor != "postgresql", reason="SQLite plans without statistics")
+def test_old_statistics_do_not_slow_a_copy(cast: Cast) -> None:
+    """A database that still believes its tables to be empty copies a large course in seconds, not in hours."""
+    with connection.cursor() as cursor:
+        cursor.execute("UPDATE pg_class SET reltuples = 0, relpages = 100 WHERE relname LIKE 'courses\\_%'")
+        cursor.execute("SET LOCAL statement_timeout = '20s'")
+    parent = import_course(large_course(1000), organization=cast.acme, teacher=None, now=NOW)
+    child = copy_course(parent, now=NOW)
+    assert Question.objects.filter(page__assignment__course=child).count() == 1000
