@@ -33,6 +33,8 @@ MAX_PARAMETER = 8192
 MAX_ID = 255
 """Characters of an id that a platform gives (LTI core 1.3 §5.3.3)."""
 MAX_STATE = 4096
+MAX_ADDRESS = 16_000
+"""Characters of the address that the browser is sent to: servers and browsers take no longer ones."""
 
 _ATTEMPT_ID = re.compile(r"[A-Za-z0-9_-]{22}")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
@@ -265,7 +267,8 @@ def build_authentication_url(
     """Where to send the browser so that the platform answers with a launch (Security Framework 1.0 §5.1.1.2).
 
     `redirect_uri` is compared by the platform as a string: give it exactly as registered.
-    A query that `authentication_url` already has is kept.
+    A query that `authentication_url` already has is kept. Raises `MalformedMessageError` when the hints make the
+    address longer than any server takes.
     """
     parameters = {
         "scope": "openid",
@@ -282,7 +285,10 @@ def build_authentication_url(
         parameters["lti_message_hint"] = login.lti_message_hint
     parts = urlsplit(authentication_url)
     added = urlencode(parameters, quote_via=quote)
-    return urlunsplit(parts._replace(query=f"{parts.query}&{added}" if parts.query else added, fragment=""))
+    address = urlunsplit(parts._replace(query=f"{parts.query}&{added}" if parts.query else added, fragment=""))
+    if len(address) > MAX_ADDRESS:
+        raise MalformedMessageError("login_hint and lti_message_hint are too long to be sent back")
+    return address
 
 
 def parse_launch_form(pairs: Iterable[tuple[str, str]]) -> LaunchForm:

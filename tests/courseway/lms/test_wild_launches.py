@@ -230,3 +230,63 @@ def test_an_organization_outlives_wild_launches(client: Client, cast: Cast) -> N
         response = owner.get(url, secure=True, HTTP_HOST="tool.example")
         assert response.status_code == 200, url
         assert EMOJI not in response.content.decode()  # its markup is escaped
+
+
+LOGIN = (
+    *("iss", "client_id", "login_hint", "lti_message_hint", "target_link_uri", "lti_deployment_id", "deployment_id"),
+    *("lti_storage_target", "canvas_region", "canvas_environment", "anything"),
+)
+
+
+@pytest.mark.parametrize("method", ["get", "post"])
+def test_any_value_of_any_field_of_a_login(client: Client, cast: Cast, method: str) -> None:
+    """A login goes to the platform that is registered, to a page on the way there, or is refused with a code."""
+    lms = make_lms13(cast.acme)
+    client.raise_request_exception = False
+    good = {
+        "iss": lms.issuer,
+        "client_id": lms.client_id,
+        "login_hint": "hint",
+        "target_link_uri": "https://tool.example/",
+    }
+    failed = []
+    for name in LOGIN:
+        for value in (*WILD_TEXTS, "nul \0 character"):
+            response = getattr(client, method)(
+                "/lti/login", {**good, name: value}, secure=True, HTTP_HOST="tool.example"
+            )
+            goes_on = response.status_code == 302 and response["Location"].startswith("https://lms.example/auth?")
+            is_refused = 400 <= response.status_code < 500 and b'data-code="' in response.content
+            is_page = response.status_code == 200 and b"data-opening" in response.content
+            failed += [(name, value)] * (not (goes_on or is_refused or is_page))
+    assert not failed
+
+
+@pytest.mark.parametrize(
+    "kind", ["application/x-www-form-urlencoded", "multipart/form-data; boundary=x", "text/plain", ""]
+)
+def test_any_bytes_at_any_address(client: Client, cast: Cast, kind: str) -> None:
+    """Whatever bytes are posted to an address of LTI, the answer is no failure of ours."""
+    client.raise_request_exception = False
+    bodies = [
+        b"",
+        b"\0",
+        b"\xff\xfe",
+        b"id_token=%ZZ&state=1",
+        b"a" * 70_000,
+        b"--x\r\n\r\n--x--",
+        b"=&=&=",
+        b"[" * 5000,
+    ]
+    failed = []
+    for path in (
+        "/lti/launch",
+        "/lti/login",
+        f"/lti/a/{cast.operators.public_id}",
+        "/lti/resource_selection",
+        "/lti/link",
+    ):
+        for body in bodies:
+            response = client.post(path, body, content_type=kind, secure=True, HTTP_HOST="tool.example")
+            failed += [(path, body[:20])] * (not 400 <= response.status_code < 500)
+    assert not failed

@@ -329,3 +329,17 @@ def test_words_of_the_platform_are_shortened() -> None:
         parse_launch_form([("error", "server_error"), ("error_description", "a\r\nb\x00" + "x" * 5000)])
     assert caught.value.detail.startswith("server_error: a b x")
     assert len(caught.value.detail) <= 300
+
+
+def test_hints_that_no_address_can_carry() -> None:
+    """A hint as long as Canvas's is sent back; hints that make an address no server takes are refused by name."""
+    told = {"authentication_url": "https://lms.example/auth", "client_id": "c", "redirect_uri": "r", "state": "s"}
+
+    def build(hint: str) -> str:
+        fields = [("iss", "https://lms.example"), ("login_hint", "7"), ("target_link_uri", "https://tool.example/")]
+        login = parse_login([*fields, ("lti_message_hint", hint)])
+        return build_authentication_url(login, **told, nonce="n")
+
+    assert "a" * 8192 in build("a" * 8192)
+    with pytest.raises(MalformedMessageError, match="lti_message_hint"):
+        build("Ä" * 8192)
