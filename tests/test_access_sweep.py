@@ -24,7 +24,7 @@ from courseway.events.models import Event, WebhookEndpoint
 from courseway.grades.models import Delivery
 from courseway.learning.models import Submission, Upload
 from courseway.learning.scoring import set_grade
-from courseway.lms.models import CourseContext, Deployment, Launch, LmsIdentity, ResourceLink
+from courseway.lms.models import CourseContext, Deployment, InstructorApproval, Launch, LmsIdentity, ResourceLink
 from courseway.lms.registration_links import make_registration_link
 from courseway.orgs.invitations import invite
 from courseway.orgs.models import Invitation, Member, Person
@@ -86,6 +86,7 @@ def make_scene(cast: Cast, client: Client) -> Scene:
         *Delivery.objects.values_list("pk", flat=True),
         *Deployment.objects.values_list("pk", flat=True),
         *CourseContext.objects.values_list("pk", flat=True),
+        InstructorApproval.objects.create(platform=lms.platform, lms_user_id="i", asked_at=now).pk,
         *Invitation.objects.values_list("pk", flat=True),
     }
     # The numbers of another organization's rows are not ours to try.

@@ -18,7 +18,7 @@ from django.views.decorators.http import require_safe
 from courseway.courses.models import Course
 from courseway.grades.models import Delivery, DeliveryTry
 from courseway.grades.week_chart import WeekChart, draw_week
-from courseway.lms.models import Deployment, Launch, Platform
+from courseway.lms.models import Deployment, InstructorApproval, Launch, Platform
 from courseway.orgs.access import get_membership, sign_in_required
 from courseway.orgs.models import Member, Organization
 
@@ -92,6 +92,11 @@ def list_needs(organization: Organization, *, now: datetime) -> list[Need]:
         )
         link = reverse("lms_org:launches", args=[organization.slug]) + "?outcome=refused"
         needs.append(Need("refused", text % {"n": refused}, link, _("See why")))
+    asked = InstructorApproval.objects.filter(platform__organization=organization, approved_at=None)
+    if waiting := asked.filter(platform__asks_about_instructors=True, platform__revoked_at=None).count():
+        text = ngettext("%(n)d instructor waits for your yes.", "%(n)d instructors wait for your yes.", waiting)
+        link = reverse("lms_org:integrations", args=[organization.slug])
+        needs.append(Need("needs_teacher", text % {"n": waiting}, link, _("Look at it")))
     return needs
 
 

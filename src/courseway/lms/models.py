@@ -42,6 +42,8 @@ class Platform(models.Model):
     # their people's own (C1), and who it says opens a student's work (B9).
     trusts_emails = models.BooleanField(_("Trust this platform's e-mails"), default=False)
     accepts_actual_user = models.BooleanField(_("Open students' work from the LMS"), default=False)
+    # Instructors need an owner's yes before they are teachers here (`instructors.py`).
+    asks_about_instructors = models.BooleanField(_("Ask before somebody teaches"), default=False, db_default=False)
 
     consumer_key: ConsumerKey
     registration: Registration
@@ -104,6 +106,24 @@ class RegistrationLink(models.Model):
 
     def __str__(self) -> str:
         return f"{self.organization} until {self.expires_at}"
+
+
+class InstructorApproval(models.Model):
+    """An instructor of a platform where owners are asked first. Waits until `approved_at` is set."""
+
+    platform = models.ForeignKey(Platform, on_delete=models.CASCADE, related_name="instructor_approvals")
+    lms_user_id = models.CharField(max_length=255)
+    name = models.CharField(max_length=255, blank=True)
+    email = models.CharField(max_length=254, blank=True)
+    asked_at = models.DateTimeField()
+    approved_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        ordering = ["name", "pk"]
+        constraints = [models.UniqueConstraint(fields=["platform", "lms_user_id"], name="instructor_once_per_platform")]
+
+    def __str__(self) -> str:
+        return self.name or self.email or self.lms_user_id
 
 
 class ToolKey(models.Model):

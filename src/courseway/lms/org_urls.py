@@ -24,6 +24,11 @@ urlpatterns = [
     path("<slug:slug>/lti/platforms/<str:platform>/last-launch", org_views.show_last_launch, name="last_launch"),
     path("<slug:slug>/lti/platforms/<str:platform>/name", org_views.rename, name="rename"),
     path("<slug:slug>/lti/platforms/<str:platform>/trust", platform_trust_views.set_trust, name="trust"),
+    path(
+        "<slug:slug>/lti/platforms/<str:platform>/instructors/<int:pk>",
+        platform_trust_views.answer_instructor,
+        name="answer_instructor",
+    ),
     path("<slug:slug>/lti/platforms/<str:platform>/revoke", org_views.revoke, name="revoke"),
     path("<slug:slug>/lti/platforms/<str:platform>/reinstate", org_views.reinstate, name="reinstate"),
     path("<slug:slug>/lti/registrations/new", registration_views.add, name="add_registration"),

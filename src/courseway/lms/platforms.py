@@ -30,6 +30,7 @@ class KnownPlatform:
     lti_id_field: str = "user_id"  # of the organization (`launch_details.read_lti_id`)
     trusts_emails: bool = False
     accepts_actual_user: bool = False
+    asks_about_instructors: bool = False
     name: str = ""
     consumer_key: str = ""
     secret: str = field(default="", repr=False)
@@ -133,6 +134,7 @@ def _from_consumer_key(row: ConsumerKey) -> KnownPlatform:
         lti_id_field=platform.organization.lti_id_field,
         trusts_emails=platform.trusts_emails,
         accepts_actual_user=platform.accepts_actual_user,
+        asks_about_instructors=platform.asks_about_instructors,
         name=platform.name,
         consumer_key=row.key,
         secret=reveal_secret(row),
@@ -151,6 +153,7 @@ def _from_registration(row: Registration) -> KnownPlatform:
         lti_id_field=platform.organization.lti_id_field,
         trusts_emails=platform.trusts_emails,
         accepts_actual_user=platform.accepts_actual_user,
+        asks_about_instructors=platform.asks_about_instructors,
         name=platform.name,
         issuer=row.issuer,
         client_id=row.client_id,

@@ -85,6 +85,17 @@ class ActualUserNotAcceptedError(LtiError):
     )
 
 
+class InstructorNotApprovedError(LtiError):
+    """The LMS says 'instructor', and owners asked to be asked first."""
+
+    code = "instructor_not_approved"
+    status = 403
+    hint = (
+        "Your LMS sends you as a teacher, and an owner of your organization has to approve that first. The request"
+        " stands on the organization's page LTI integrations now. Open the link again once it is approved."
+    )
+
+
 class NothingToReviewError(LtiError):
     """No single submission is meant, or none that may be seen."""
 

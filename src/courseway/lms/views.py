@@ -20,6 +20,7 @@ from courseway.lms.arrivals import Landing, arrive, check_deployment, repeat_arr
 from courseway.lms.browser_binding import ask_for_secret, show_login
 from courseway.lms.detection import find_course, read_facts
 from courseway.lms.frames import allow_framing, mark_browser
+from courseway.lms.instructors import check_instructor
 from courseway.lms.known import Known, read_known
 from courseway.lms.models import Launch as LaunchRow
 from courseway.lms.new_tab import lead_on
@@ -164,6 +165,10 @@ def _launch(request: HttpRequest, trail: Trail, now: datetime) -> HttpResponse:
         raise MissingUserError
     platform = trail.platform
     assert platform is not None  # noqa: S101 - nothing is verified without one
+    if platform.asks_about_instructors and message.role is Role.TEACHER:
+        trail.step = "person"
+        check_instructor(message, platform.pk, now=now)
+        trail.step = "target"
     target = narrow_target(message, target)
     names_somebody_else = any(name.startswith("actual_user_") for name in message.custom)
     if names_somebody_else and (actual := read_actual_user(message)):
