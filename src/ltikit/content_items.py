@@ -69,13 +69,15 @@ class LineItemOffer:
     """The gradebook column that the platform shall make for the link (Deep Linking 2.0 §3.1.1).
 
     `score_maximum` is above 0. `resource_id` and `tag` are ours: they come back in the line item and survive a course
-    copy, so that the column is found again.
+    copy, so that the column is found again. `is_reviewable` lets the LMS's gradebook open the work here
+    (Submission Review 1.0); LTI 1.1 knows no such thing.
     """
 
     score_maximum: Decimal
     label: str = ""
     resource_id: str = ""
     tag: str = ""
+    is_reviewable: bool = False
 
     def __post_init__(self) -> None:
         if not (self.score_maximum.is_finite() and 0 < self.score_maximum <= MAX_POINTS):

@@ -26,7 +26,11 @@ def build_link(
     if course.constant_urls:
         custom = {"content_id": assignment.content_id, **custom_parameters(course)}
     column = LineItemOffer(
-        score_maximum=assignment.points, label=assignment.title, resource_id=assignment.content_id, tag=COLUMN_TAG
+        score_maximum=assignment.points,
+        label=assignment.title,
+        resource_id=assignment.content_id,
+        tag=COLUMN_TAG,
+        is_reviewable=True,
     )
     return ResourceLinkItem(
         url=integration_url(assignment, course),

@@ -96,6 +96,14 @@ class InstructorNotApprovedError(LtiError):
     )
 
 
+class ReviewRefusedError(LtiError):
+    """Somebody who does not teach there asked to see another person's work."""
+
+    code = "review_refused"
+    status = 403
+    hint = "Only teachers and mentors open the work of a student from the LMS. Students see their own."
+
+
 class NothingToReviewError(LtiError):
     """No single submission is meant, or none that may be seen."""
 

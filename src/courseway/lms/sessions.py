@@ -144,6 +144,12 @@ def landing_url(landing: Landing) -> str:
     return _below(path, page.get(landing.role, "learning:course"), landing.course_public_id)
 
 
+def submission_url(landing: Landing, course: str, student: str) -> str:
+    """The page of a student's work, for somebody who comes as teacher or mentor."""
+    path = _session_path(landing.reference)
+    return _below(path, "learning_course:result", course, landing.assignment_public_id, student)
+
+
 def set_launch_cookie(
     response: HttpResponse, name: str, value: str, *, path: str, lifetime: timedelta | None = None
 ) -> None:

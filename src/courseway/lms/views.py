@@ -25,7 +25,7 @@ from courseway.lms.known import Known, read_known
 from courseway.lms.models import Launch as LaunchRow
 from courseway.lms.new_tab import lead_on
 from courseway.lms.platforms import KnownPlatform
-from courseway.lms.refusals import ForeignTargetError, LaunchMethodError, MissingUserError, NotOfferedError
+from courseway.lms.refusals import ForeignTargetError, LaunchMethodError, MissingUserError
 from courseway.lms.resolve import (
     Kind,
     Resolution,
@@ -53,7 +53,9 @@ from courseway.lms.sessions import (
     review_url,
     selection_url,
     set_launch_cookie,
+    submission_url,
 )
+from courseway.lms.submission_reviews import name_link, open_review, read_reviewed
 from courseway.lms.verification import Trail, begin_login, public_url_of, verify_v11, verify_v13
 from courseway.orgs.ids import new_id
 from courseway.orgs.models import Organization
@@ -70,6 +72,7 @@ from ltikit.launch import Launch, Message, Role
 from ltikit.parameters import MAX_BODY, parse_form, write_masked
 from ltikit.returns import build_return_url
 from ltikit.v13 import login as v13_login
+from ltikit.v13.submission_review import ForUser
 
 LOGIN_LIFETIME = timedelta(minutes=10)
 
@@ -159,8 +162,6 @@ def _launch(request: HttpRequest, trail: Trail, now: datetime) -> HttpResponse:
         target = read_target(public_url_of(request))
     if target is None:
         raise ForeignTargetError("the target is not an address of this installation")
-    if message.message not in (Message.RESOURCE_LINK, Message.DEEP_LINKING):
-        raise NotOfferedError(message.message.value)
     if not message.person.user_id:
         raise MissingUserError
     platform = trail.platform
@@ -173,6 +174,8 @@ def _launch(request: HttpRequest, trail: Trail, now: datetime) -> HttpResponse:
     names_somebody_else = any(name.startswith("actual_user_") for name in message.custom)
     if names_somebody_else and (actual := read_actual_user(message)):
         return _review(request, message, actual, platform, target, trail, now)
+    if message.message is Message.SUBMISSION_REVIEW and (reviewed := read_reviewed(message)) is not None:
+        return _open_submission(request, message, reviewed, target, trail, now)
     if may_want_links(message, target) and wants_links(message, target):
         known = _read_known(message, platform, target)
         trail.step = "arrive"
@@ -214,6 +217,26 @@ def _review(
     response.status_code = 303
     response.headers["Cache-Control"] = "no-store"
     open_review_session(response, ticket)
+    return lead_on(request, response) if may_lose_cookies(request) else response
+
+
+def _open_submission(
+    request: HttpRequest, message: Launch, reviewed: ForUser, target: Target, trail: Trail, now: datetime
+) -> HttpResponse:
+    """A teacher, as themselves, at the work of one of their students (B9)."""
+    platform = trail.platform
+    assert platform is not None  # noqa: S101 - nothing is verified without one
+    message = name_link(message, platform.pk)
+    known = _read_known(message, platform, target)
+    trail.step = "resolve"
+    resolution = _resolve(message, platform, target, known)
+    trail.step = "person"
+    asked = describe_target(message, target)
+    landing, work = open_review(message, reviewed, platform, known, resolution, asked=asked, now=now)
+    response = HttpResponseRedirect(submission_url(landing, *work))
+    response.status_code = 303
+    response.headers["Cache-Control"] = "no-store"
+    open_session(response, landing, return_url=message.return_url, page="", now=now)
     return lead_on(request, response) if may_lose_cookies(request) else response
 
 

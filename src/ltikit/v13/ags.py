@@ -23,6 +23,7 @@ from ltikit.errors import PersonNotGradableError, ServiceUnavailableError
 from ltikit.http import Request, Response
 from ltikit.links import next_url
 from ltikit.services import raise_for_status, read_words
+from ltikit.v13.submission_review import SUBMISSION_REVIEW
 
 MAX_EXPONENT: Final = 30
 """Powers of ten of a number: no gradebook has more, and an exponent of a million, written out, fills the memory."""
@@ -90,7 +91,8 @@ class LineItem:
 
     `id` is its address, "" for one that is still to be created. `resource_link_id` ties it to a link;
     `resource_id` and `tag` are ours, and survive a course copy. `raw` is the object as received: a PUT replaces
-    everything, so what the platform sent beyond our fields is sent back.
+    everything, so what the platform sent beyond our fields is sent back. `is_reviewable` lets the platform's gradebook
+    open the work here (Submission Review 1.0), by the address of the link.
     """
 
     id: str
@@ -101,6 +103,7 @@ class LineItem:
     tag: str = ""
     start_at: str = ""
     end_at: str = ""
+    is_reviewable: bool = False
     raw: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}), repr=False, compare=False)
 
 
@@ -186,6 +189,8 @@ def create_lineitem_request(lineitems_url: str, item: LineItem, *, token: str) -
     column is not the link's own. Needs the scope `vocabulary.SCOPE_LINEITEM`.
     """
     members = {name: value for name, value in _lineitem_members(item).items() if value != "" and name != "id"}
+    if item.is_reviewable:
+        members["submissionReview"] = dict(SUBMISSION_REVIEW)
     return _write("POST", lineitems_url, members, media_type=vocabulary.MEDIA_LINEITEM, token=token)
 
 

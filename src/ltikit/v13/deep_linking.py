@@ -23,6 +23,7 @@ from ltikit.parameters import is_web_url
 from ltikit.plain_text import clean_text, clean_title
 from ltikit.v13.jwt import sign_token
 from ltikit.v13.keys import PrivateKey
+from ltikit.v13.submission_review import SUBMISSION_REVIEW
 
 __all__ = [
     "DeepLinkingSettings",
@@ -144,6 +145,8 @@ def _build_line_item(offer: LineItemOffer, title: str) -> dict[str, Any]:
         members["resourceId"] = offer.resource_id
     if offer.tag:
         members["tag"] = offer.tag
+    if offer.is_reviewable:
+        members["submissionReview"] = dict(SUBMISSION_REVIEW)
     return members
 
 

@@ -4,11 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from types import MappingProxyType
+from typing import Any, Final
 
 from ltikit import vocabulary
 from ltikit.errors import UnsupportedMessageError
 from ltikit.launch import Launch, Message
+
+SUBMISSION_REVIEW: Final[Mapping[str, Any]] = MappingProxyType(
+    {"reviewableStatus": ["InProgress", "Submitted", "Completed"]}
+)
+"""The member `submissionReview` of a line item: work can be opened as soon as somebody has begun, at the link's address
+(Submission Review 1.0 §4)."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -107,6 +107,7 @@ def test_two_assignments_come_back_and_launch(client: Client, cast: Cast, lms13:
         "scoreMaximum": 10,
         "resourceId": cast.operators.content_id,
         "tag": TAG,
+        "submissionReview": {"reviewableStatus": ["InProgress", "Submitted", "Completed"]},
     }
     assert (first["iframe"], first["window"]) == ({"width": 1000, "height": 800}, {"targetName": "_blank"})
     for item, assignment in zip(items, (cast.operators, cast.loops), strict=True):
