@@ -81,9 +81,19 @@ COURSE_VARIABLES: Final = MappingProxyType(
         "course_section_sourcedid": "$CourseSection.sourcedId",
         "context_id_history": "$Context.id.history",
         "resource_link_id_history": "$ResourceLink.id.history",
+        "resource_link_submission_end_date_time": "$ResourceLink.submission.endDateTime",
     }
 )
-"""Custom parameters by which a course, and a copy of one, is recognised; `ltikit.history` reads the histories."""
+"""Custom parameters by which a course, and a copy of one, is recognised (`ltikit.history`), and that say when work is
+due (`ltikit.dates`)."""
+CANVAS_VARIABLES: Final = MappingProxyType(
+    {
+        **COURSE_VARIABLES,
+        "canvas_assignment_due_at": "$Canvas.assignment.dueAt.iso8601",
+        "canvas_section_names": "$com.instructure.User.sectionNames",
+    }
+)
+"""The same in a Canvas, which also has an own name for due dates and knows its sections (`ltikit.sections`)."""
 
 # Dynamic Registration 1.0 §3.4 and §3.5: members of the platform's configuration and of the tool's.
 PLATFORM_CONFIGURATION: Final = "https://purl.imsglobal.org/spec/lti-platform-configuration"

@@ -38,7 +38,8 @@
                                          "hints"?: {"window"?: {..}, "iframe"?: {..}}}
                                          a known id is changed; the line item is in the answer, and "history"
     GET  /api/groups?course=            POST {"id"?, "course", "name", "set"?, "hidden"?, "people"?: [ids]}
-    POST /api/columns                   {"course", "tool", "label", "points", "link"?, "resource_id"?, "tag"?}: a column
+    POST /api/columns                   {"course", "tool", "label", "points", "link"?, "resource_id"?, "tag"?,
+                                         "end_at"?, "id"? (changes that one)}: a column
                                          as a tool, another program or a teacher may have made it
     GET  /api/modules?course=           POST {"course", "title"}
     GET  /api/pages?course=             POST {"id"?, "course", "title", "text"?}

@@ -8,7 +8,7 @@ from typing import Any
 from django.http import HttpRequest
 
 from practice_lms.cartridges import import_cartridge
-from practice_lms.columns import LineItem, read_points, save_line_item
+from practice_lms.columns import LineItem, check_date, read_points, save_line_item
 from practice_lms.copying import copy_course
 from practice_lms.courses import get_course
 from practice_lms.database import database
@@ -106,7 +106,7 @@ def add_column(request: HttpRequest, body: dict[str, Any]) -> Any:
         course, tool = get_course(db, need(body, "course")), get_tool(db, need(body, "tool"))
         link = get_link(db, str(body["link"])) if body.get("link") else None
         item = LineItem(
-            "",
+            str(body.get("id", "")),
             course.id,
             tool.id,
             link.id if link else None,
@@ -114,7 +114,10 @@ def add_column(request: HttpRequest, body: dict[str, Any]) -> Any:
             read_points(need(body, "points")),
             resource_id=str(body.get("resource_id", "")),
             tag=str(body.get("tag", "")),
+            end_at=str(body.get("end_at", "")),
         )
+        if item.end_at:
+            check_date("end_at", item.end_at)
         made = save_line_item(db, item)
     return {**asdict(made), "score_maximum": str(made.score_maximum)}
 

@@ -51,6 +51,7 @@ class Course(models.Model):
         _("Iframe height"), default=800, validators=[MinValueValidator(200), MaxValueValidator(10000)]
     )
 
+    ignore_lms_due_dates = models.BooleanField(_("Ignore due dates of the LMS"), default=False, db_default=False)
     open_in_frame = models.BooleanField(_("Open links in a frame"), default=False, db_default=False)
 
     modules: RelatedManager[Module]

@@ -22,6 +22,7 @@ SWITCHES: Final = (
     "enroll_only",
     "provide_feedback_link",
     "release_grades_automatically",
+    "ignore_lms_due_dates",
     "open_in_frame",
     "published",
 )
@@ -37,6 +38,7 @@ SETTINGS: Final = (
     "enroll_only",
     "provide_feedback_link",
     "release_grades_automatically",
+    "ignore_lms_due_dates",
     "iframe_width",
     "iframe_height",
     "open_in_frame",

@@ -17,8 +17,10 @@ from courseway.grades.lineitems import list_columns
 from courseway.grades.models import ColumnCheck, SeenColumn
 from courseway.grades.tokens import drop_token, scopes_to_ask
 from courseway.leases import claim
+from courseway.lms.due_dates import store_line_item_date
 from courseway.lms.models import Context, ResourceLink
 from courseway.outbound import OutboundError
+from ltikit.dates import parse_date
 from ltikit.errors import ServiceError, ServiceUnauthorizedError
 from ltikit.v13.ags import LineItem
 
@@ -53,6 +55,7 @@ def _check(check: ColumnCheck, now: datetime) -> None:
         with transaction.atomic():
             SeenColumn.objects.filter(context=check.context_id).delete()
             SeenColumn.objects.bulk_create(_see(check.context, item) for item in items.values())
+            _take_dates(check, items, now)
     except ServiceError as error:
         code, words = error.code, error.detail or error.hint
     except DeliveryError as error:
@@ -95,6 +98,12 @@ def _list(link: ResourceLink, now: datetime) -> Steps[list[LineItem]]:
         drop_token(platform, scopes, token)
         token = yield from token_of(platform, scopes, now=now)
         return (yield from list_columns(link.lineitems_url, token=token))
+
+
+def _take_dates(check: ColumnCheck, items: dict[str, LineItem], now: datetime) -> None:
+    """A line item may end at a time: then the work of its link is due (AGS 2.0 §3.2)."""
+    for link in ResourceLink.objects.filter(context=check.context_id, lineitem_url__in=items):
+        store_line_item_date(link.pk, parse_date(items[link.lineitem_url].end_at), now=now)
 
 
 def _see(context: Context, item: LineItem) -> SeenColumn:

@@ -12,7 +12,7 @@ from django.views.decorators.http import require_http_methods, require_POST
 from courseway.courses.access import get_assignment, get_course_to_edit
 from courseway.learning.access import get_learner_to_grade
 from courseway.learning.forms import DatesForm, ExtensionForm
-from courseway.learning.lateness import set_extension, weigh_again
+from courseway.learning.lateness import Dues, set_extension, weigh_again
 from courseway.learning.oversight_views import show_result
 
 
@@ -41,7 +41,8 @@ def extension(request: HttpRequest, course_id: str, assignment_id: str, person_i
         set_extension(assignment, learner.person, None, now=now)
         messages.success(request, _("The due date is the same as for the others."))
         return redirect("learning_course:result", course_id, assignment_id, person_id)
-    form = ExtensionForm(request.POST, assignment=assignment)
+    due = Dues([assignment], [learner.person_id]).of(assignment, learner.person_id)
+    form = ExtensionForm(request.POST, others_due_at=due.others_at)
     if not form.is_valid():
         return show_result(request, access, assignment, learner, extension_form=form)
     set_extension(assignment, learner.person, form.cleaned_data["due_at"], now=now)

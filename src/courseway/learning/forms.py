@@ -117,14 +117,14 @@ class ExtensionForm(forms.Form):
 
     due_at = MomentField(label=_("Due date of this student"))
 
-    def __init__(self, *args: Any, assignment: Assignment, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, others_due_at: datetime | None, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.assignment = assignment
+        self.others_due_at = others_due_at
         self.fields["due_at"].help_text = say_zone()
 
     def clean_due_at(self) -> datetime:
         due_at: datetime = self.cleaned_data["due_at"]
-        if self.assignment.due_at is None or due_at <= self.assignment.due_at:
+        if self.others_due_at is None or due_at <= self.others_due_at:
             raise forms.ValidationError(gettext("Choose a time after the due date of the others."))
         return due_at
 

@@ -10,7 +10,7 @@ from django.db import transaction
 
 from courseway.courses.models import Assignment
 from courseway.learning.attempts import lock_or_make, owe_grades, questions_of, release_if_automatic, take_score
-from courseway.learning.lateness import find_extensions, weigh
+from courseway.learning.lateness import Dues, weigh
 from courseway.learning.marking import mark_answers
 from courseway.learning.models import Attempt, Submission
 from courseway.orgs.models import Person
@@ -55,5 +55,5 @@ def _let_count(submission: Submission, assignment: Assignment, attempt: Attempt)
     take_score(submission, attempt)
     if attempt.is_handed_in_by_student:
         submission.handed_in_at = attempt.submitted_at
-    key = (assignment.pk, submission.person_id)
-    weigh(submission, assignment, find_extensions([assignment], [submission.person_id]).get(key))
+    due = Dues([assignment], [submission.person_id]).of(assignment, submission.person_id)
+    weigh(submission, assignment, due.at)

@@ -6,7 +6,8 @@ come back in time; and a teacher's own grade is as it was given.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 
@@ -17,6 +18,7 @@ from courseway.learning.attempts import BATCH, owe_grades, save_all, submissions
 from courseway.learning.happenings import note_standing
 from courseway.learning.marking import percent_of
 from courseway.learning.models import Extension, Submission
+from courseway.lms.due_dates import LmsDate, find_lms_dates
 from courseway.orgs.models import Person
 
 _UNITS = {LatePer.DAY: timedelta(days=1), LatePer.HOUR: timedelta(hours=1)}
@@ -33,26 +35,38 @@ def deduct(percent: Decimal, late_by: timedelta, *, points: Decimal, unit: timed
     return percent - max(percent - units_begun * points, min(percent, floor))
 
 
-def due_of(assignment: Assignment, extended_to: datetime | None) -> datetime | None:
-    """When the work of a student is due."""
-    if assignment.due_at is None or extended_to is None:
-        return assignment.due_at
-    return max(assignment.due_at, extended_to)
+@dataclass(frozen=True, slots=True)
+class Due:
+    """When the work of one student is due: by the assignment or by the LMS (`lms`), later with an extension."""
+
+    at: datetime | None
+    others_at: datetime | None = None  # without the extension
+    lms: LmsDate | None = None
+    extended_to: datetime | None = None
 
 
-def find_extensions(assignments: Iterable[Assignment], persons: Iterable[int]) -> dict[tuple[int, int], datetime]:
-    """By (assignment, person), in one statement."""
-    found = Extension.objects.filter(assignment__in=[a.pk for a in assignments], person__in=persons)
-    return {(assignment, person): due_at for assignment, person, due_at in found.values_list(*_KEY, "due_at")}
+class Dues:
+    """The due dates of some assignments and people, read in two statements."""
+
+    def __init__(self, assignments: Collection[Assignment], persons: Collection[int]) -> None:
+        found = Extension.objects.filter(assignment__in=[a.pk for a in assignments], person__in=persons)
+        self._extensions = {(a, p): due_at for a, p, due_at in found.values_list("assignment", "person", "due_at")}
+        self._lms = find_lms_dates(assignments, persons)
+
+    def of(self, assignment: Assignment, person_id: int) -> Due:
+        """When the work of a student is due."""
+        key = (assignment.pk, person_id)
+        lms, extended_to = self._lms.get(key), self._extensions.get(key)
+        at = others_at = lms.at if lms is not None else assignment.due_at
+        if at is not None and extended_to is not None:
+            at = max(at, extended_to)
+        return Due(at, others_at, lms, extended_to)
 
 
-_KEY = ("assignment", "person")
-
-
-def weigh(submission: Submission, assignment: Assignment, extended_to: datetime | None) -> None:
+def weigh(submission: Submission, assignment: Assignment, due_at: datetime | None) -> None:
     """Set what the score loses. The caller saves the row."""
     submission.late_deduction = Decimal(0)
-    due_at, percent = due_of(assignment, extended_to), percent_of(submission.score, submission.maximum)
+    percent = percent_of(submission.score, submission.maximum)
     if submission.handed_in_at is not None and due_at is not None and percent is not None:
         submission.late_deduction = deduct(
             percent,
@@ -66,10 +80,10 @@ def weigh(submission: Submission, assignment: Assignment, extended_to: datetime 
 def weigh_handed_in(submission: Submission, assignment: Assignment, now: datetime) -> None:
     """What the student hands in now counts with what it loses by being late."""
     submission.handed_in_at = now
-    extended_to = None
-    if assignment.late_percent and assignment.due_at is not None and assignment.due_at < now:
-        extended_to = find_extensions([assignment], [submission.person_id]).get((assignment.pk, submission.person_id))
-    weigh(submission, assignment, extended_to)
+    due_at = None
+    if assignment.late_percent:
+        due_at = Dues([assignment], [submission.person_id]).of(assignment, submission.person_id).at
+    weigh(submission, assignment, due_at)
 
 
 def weigh_again(assignment: Assignment, persons: Iterable[Person] | None = None, *, now: datetime) -> None:
@@ -86,12 +100,12 @@ def weigh_again(assignment: Assignment, persons: Iterable[Person] | None = None,
 
 
 def _weigh_batch(assignment: Assignment, submissions: Sequence[Submission], now: datetime) -> None:
-    extensions = find_extensions([assignment], [submission.person_id for submission in submissions])
+    dues = Dues([assignment], [submission.person_id for submission in submissions])
     changed = []
     for submission in submissions:
         note_standing(submission)
         before = submission.late_deduction
-        weigh(submission, assignment, extensions.get((assignment.pk, submission.person_id)))
+        weigh(submission, assignment, dues.of(assignment, submission.person_id).at)
         if submission.late_deduction != before:
             changed.append(submission)
     save_all(changed, ["late_deduction"], now)

@@ -31,13 +31,14 @@ from courseway.learning.gradebook import (
     list_modules,
 )
 from courseway.learning.gradebook_csv import list_gradebook_heads, list_gradebook_rows
-from courseway.learning.lateness import due_of, find_extensions
+from courseway.learning.lateness import Dues
 from courseway.learning.models import Attempt, Submission
 from courseway.learning.progress import delivery_word, work_state
 from courseway.learning.scoring import has_attempt_left
 from courseway.learning.templatetags.work import as_plain, as_points
 from courseway.learning.work_pages import PageView, build_pages, find_page
 from courseway.lms.access import list_learners
+from courseway.lms.due_dates import list_link_dates
 from courseway.lms.sections import list_divisions
 from courseway.orgs.visitor import visitor_of
 from courseway.spreadsheets import csv_download
@@ -100,6 +101,7 @@ def show_results(request: HttpRequest, access: CourseAccess, assignment: Assignm
         "access": access,
         "assignment": assignment,
         "column": column,
+        "lms_dates": list_link_dates(assignment),
         "page_obj": student_page,
         "cells": [row.cells[0] for row in build_rows(list(student_page), [assignment])],
         "filters": FILTERS.items(),
@@ -142,7 +144,8 @@ def show_result(
         .prefetch_related(Prefetch("attempts_made", DeliveryTry.objects.order_by("-pk")))
         .order_by("pk")
     )
-    extended_to = find_extensions([assignment], [person.pk]).get((assignment.pk, person.pk))
+    due = Dues([assignment], [person.pk]).of(assignment, person.pk)
+    extended_to = due.extended_to
     pages = build_pages(assignment, attempt) if attempt else []
     is_refused = bool(form or extension_form or points_form)
     if points_form is None and attempt is not None and attempt.submitted_at is not None:
@@ -166,8 +169,9 @@ def show_result(
         "delivery": delivery_word(deliveries),
         "form": form or GradeForm(initial=GradeForm.initial_of(submission)),
         "extended_to": extended_to,
-        "due_at": due_of(assignment, extended_to),
-        "extension_form": extension_form or ExtensionForm(initial={"due_at": extended_to}, assignment=assignment),
+        "due_at": due.at,
+        "lms_date": due.lms,
+        "extension_form": extension_form or ExtensionForm(initial={"due_at": extended_to}, others_due_at=due.others_at),
         "feedback_url": feedback_url(submission, access.course) if submission else "",
     }
     return render(request, "learning/person_result.html", context, status=422 if is_refused else 200)

@@ -10,9 +10,10 @@ from typing import Literal
 from courseway.courses.models import Assignment, Course, Module
 from courseway.grades.models import Delivery
 from courseway.grades.states import delivery_states, worst_state
-from courseway.learning.lateness import due_of, find_extensions
+from courseway.learning.lateness import Due, Dues
 from courseway.learning.models import Submission
 from courseway.lms.connections import list_own_lms_urls
+from courseway.lms.due_dates import LmsDate
 from courseway.orgs.models import Person
 
 WorkState = Literal["not_started", "in_progress", "completed", "graded"]
@@ -38,6 +39,7 @@ class WorkRow:
     can_open: bool
     is_late: bool
     due_at: datetime | None = None  # with the student's own extension
+    lms_date: LmsDate | None = None  # where the date comes from the LMS
     percent: Decimal | None = None
     score: Decimal | None = None
     delivery: str = ""  # of the released grade: sent, waiting, failed, …; empty where the LMS is owed nothing
@@ -106,7 +108,7 @@ def list_course_work(
         (submission.assignment_id, submission.person_id): submission
         for submission in Submission.objects.filter(person__in=persons, assignment__course__in=course_pks)
     }
-    extensions = find_extensions(assignments, persons)
+    dues = Dues(assignments, persons)
     visible = {key for key, submission in submissions.items() if submission.is_grade_visible}
     deliveries = delivery_states({a for a, _ in visible}, {p for _, p in visible}) if visible else {}
     own_lms_urls = list_own_lms_urls(persons, course_pks)
@@ -123,8 +125,7 @@ def list_course_work(
             if submission is None and course.lti_enabled and course.hide_not_started and not is_launched:
                 work.hidden += 1
                 continue
-            due_at = due_of(assignment, extensions.get((assignment.pk, person.pk)))
-            row = _row(assignment, submission, can_open, due_at, now)
+            row = _row(assignment, submission, can_open, dues.of(assignment, person.pk), now)
             if work.sends_grades:
                 row.delivery = delivery_word(deliveries.get((assignment.pk, person.pk), []))
             if not work.modules or work.modules[-1].module.pk != assignment.module_id:
@@ -139,12 +140,10 @@ def delivery_word(deliveries: list[Delivery]) -> str:
     return worst_state(deliveries) if deliveries else ""
 
 
-def _row(
-    assignment: Assignment, submission: Submission | None, can_open: bool, due_at: datetime | None, now: datetime
-) -> WorkRow:
+def _row(assignment: Assignment, submission: Submission | None, can_open: bool, due: Due, now: datetime) -> WorkRow:
     state = work_state(submission, for_student=True)
-    is_late = due_at is not None and due_at < now and state in ("not_started", "in_progress")
-    row = WorkRow(assignment, submission, state, can_open, is_late, due_at)
+    is_late = due.at is not None and due.at < now and state in ("not_started", "in_progress")
+    row = WorkRow(assignment, submission, state, can_open, is_late, due.at, due.lms)
     if submission is not None and submission.is_grade_visible:
         row.percent, row.score = submission.final_percent(), submission.final_score(assignment.points)
     return row

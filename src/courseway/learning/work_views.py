@@ -18,7 +18,7 @@ from courseway.grades.models import Delivery
 from courseway.grades.states import delivery_states
 from courseway.learning.access import ClosedError, Work, get_assignment_to_see, get_own_work, own_work
 from courseway.learning.attempts import grade_of
-from courseway.learning.lateness import due_of, find_extensions
+from courseway.learning.lateness import Dues
 from courseway.learning.models import Attempt, Submission
 from courseway.learning.oversight_views import show_results
 from courseway.learning.progress import delivery_word, work_state
@@ -182,8 +182,7 @@ def _show_work(request: HttpRequest, work: Work, attempts: list[Attempt], *, pro
     is_launched_here = launch is not None and launch.assignment_public_id == work.assignment.public_id
     wanted = request.GET.get("page") or (launch.page if launch is not None and is_launched_here else "")
     questions = [question for page in pages for question in page.questions]
-    key = (work.assignment.pk, work.person.pk)
-    due_at = due_of(work.assignment, find_extensions([work.assignment], [work.person.pk]).get(key))
+    due = Dues([work.assignment], [work.person.pk]).of(work.assignment, work.person.pk)
     context = {
         "work": work,
         "access": work.access,
@@ -195,8 +194,9 @@ def _show_work(request: HttpRequest, work: Work, attempts: list[Attempt], *, pro
         "has_result": len(attempts) > 1,
         "has_files": any(question.question.kind == Question.Kind.FILE for question in questions),
         "problem": problem,
-        "due_at": due_at,
-        "is_late": due_at is not None and due_at < timezone.now(),
+        "due_at": due.at,
+        "lms_date": due.lms,
+        "is_late": due.at is not None and due.at < timezone.now(),
     }
     return render(request, "learning/work.html", context, status=422 if problem else 200)
 

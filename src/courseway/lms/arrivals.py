@@ -19,6 +19,7 @@ from django.db import connection, transaction
 from courseway import secrets_box
 from courseway.courses.models import Enrollment, Role
 from courseway.lms.copies import make_child
+from courseway.lms.due_dates import store_due_dates
 from courseway.lms.known import Known
 from courseway.lms.launch_details import MAX_URL, USER_ID, guess_course_url, read_lti_id
 from courseway.lms.mentors import read_mentor_list, store_mentor_list
@@ -40,6 +41,8 @@ from courseway.lms.sections import store_sections
 from courseway.lms.trusted_emails import find_trusted_person
 from courseway.orgs.ids import new_id
 from courseway.orgs.models import Person
+from ltikit import vocabulary
+from ltikit.dates import read_due_dates
 from ltikit.errors import ReplayError, UnknownDeploymentError
 from ltikit.launch import Launch
 from ltikit.parameters import write_masked
@@ -146,6 +149,8 @@ def arrive(
         _store_roles(place.course_pk, context_pk, person_pk, role, known, covers=is_first, now=now)
         if _facts_of_the_course(launch) or (launch.context and launch.context.section_sourcedid):
             store_sections(read_sections(launch), context_pk=context_pk, person_pk=person_pk, now=now)
+            if place.assignment_pk is not None:
+                store_due_dates(read_due_dates(launch), link_pk=link_pk, person_pk=person_pk, now=now)
         if role == Role.MENTOR:
             store_mentor_list(launch, platform_pk=platform.pk, course_pk=place.course_pk, person_pk=person_pk, now=now)
         rows = (identity_pk, person_pk, link_pk, context_pk)
@@ -257,10 +262,12 @@ def fingerprint(launch: Launch, asked: str, lti_id_field: str) -> str:
     )
 
 
-def _facts_of_the_course(launch: Launch) -> list[tuple[str, tuple[str, ...]]]:
-    """The custom parameters that may say in which section somebody is, and when work is due."""
-    custom = launch.custom_lists.items()
-    return sorted((name, values) for name, values in custom if "section" in name or "date" in name or "due" in name)
+def _facts_of_the_course(launch: Launch) -> list[tuple[str, str]]:
+    """The parameters that may say in which section somebody is, and when work is due; blank ones say that it is not."""
+    sent = launch.raw if launch.version == "1.1" else launch.raw.get(vocabulary.CUSTOM)
+    named = {**launch.custom_lists, **(sent if isinstance(sent, Mapping) else {})}
+    words = ("section", "date", "due")
+    return sorted((name, str(value)) for name, value in named.items() if any(word in name.lower() for word in words))
 
 
 def _lti_id(launch: Launch, field: str) -> str:

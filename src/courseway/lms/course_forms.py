@@ -110,6 +110,10 @@ class CourseLtiForm(forms.Form):
             "completed and waits."
         ),
     )
+    ignore_lms_due_dates = _switch(
+        gettext_lazy("Ignore due dates of the LMS"),
+        gettext_lazy("Only due dates set here count. Off: a due date that the LMS sends with a launch counts."),
+    )
     confirmed = forms.CharField(required=False, max_length=200, widget=forms.HiddenInput)
 
     def __init__(self, data: QueryDict | None = None, *, course: Course) -> None:

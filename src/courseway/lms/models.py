@@ -15,6 +15,7 @@ from django.utils.translation import gettext_lazy as _
 
 from courseway.courses.models import Assignment, Course, Role
 from courseway.lms.roster_rows import ContextRoster as ContextRoster
+from courseway.lms.roster_rows import LmsDueDate as LmsDueDate
 from courseway.lms.roster_rows import RosterCursor as RosterCursor
 from courseway.lms.roster_rows import Section as Section
 from courseway.lms.roster_rows import SectionMember as SectionMember

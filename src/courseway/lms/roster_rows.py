@@ -80,6 +80,32 @@ class Section(models.Model):
         return f"{self.set_name} · {self.name}" if self.set_name else self.name
 
 
+class LmsDueDate(models.Model):
+    """When the LMS says that the work of a link is due: for everybody, or for one person (`due_dates.py`).
+
+    A null `due_at` means that the LMS says that there is no date. `counted` is whether it counted when grades were
+    last weighed by it; null: they still have to be.
+    """
+
+    resource_link = models.ForeignKey("lms.ResourceLink", on_delete=models.CASCADE, related_name="due_dates")
+    person = models.ForeignKey(Person, on_delete=models.CASCADE, null=True, related_name="lms_due_dates")
+    due_at = models.DateTimeField(null=True)
+    source = models.CharField(max_length=60)  # the variable, or "line item"
+    stated_at = models.DateTimeField(default=timezone.now)
+    counted = models.BooleanField(null=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["resource_link", "person"], name="lms_due_date_once_per_person"),
+            models.UniqueConstraint(
+                fields=["resource_link"], condition=models.Q(person=None), name="lms_due_date_once_per_link"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.resource_link} · {self.due_at}"
+
+
 class SectionMember(models.Model):
     section = models.ForeignKey(Section, on_delete=models.CASCADE, related_name="section_members")
     person = models.ForeignKey(Person, on_delete=models.CASCADE, related_name="section_memberships")

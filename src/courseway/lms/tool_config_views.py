@@ -29,7 +29,7 @@ def show_tool_xml(request: HttpRequest) -> HttpResponse:
         vendor_name=TITLE,
         vendor_code=TOOL_ID,
         placements=list_tool_placements(),
-        custom=vocabulary.COURSE_VARIABLES,
+        custom=vocabulary.CANVAS_VARIABLES,
     )
     return _publish(document, tool_xml.MEDIA_TYPE)
 

@@ -32,7 +32,7 @@ def build_canvas_config(
     keyset_url: str,
     tool_id: str,
     placements: Iterable[Placement],
-    custom: Mapping[str, str] = vocabulary.COURSE_VARIABLES,
+    custom: Mapping[str, str] = vocabulary.CANVAS_VARIABLES,
     scopes: Iterable[str] = SCOPES,
     icon_url: str = "",
     size: FrameSize = DEFAULT_SIZE,

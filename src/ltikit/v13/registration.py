@@ -176,6 +176,7 @@ def build_registration(
     }
     if configuration.is_canvas:
         own |= {CANVAS + "privacy_level": PRIVACY_LEVEL, CANVAS + "tool_id": tool.tool_id}
+        own["custom_parameters"] = {**vocabulary.CANVAS_VARIABLES, **tool.custom}
     document: dict[str, Any] = {
         "application_type": "web",
         "grant_types": ["client_credentials", "implicit"],
