@@ -8,7 +8,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('lms', '0005_launch_message'),
+        ('lms', '0006_instructor_approvals'),
         ('orgs', '0001_initial'),
     ]
 
