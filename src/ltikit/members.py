@@ -157,7 +157,8 @@ def read_text(members: Mapping[str, Any], *names: str) -> str:
 def read_user_id(members: Mapping[str, Any], *names: str) -> str:
     """An opaque id as it was sent; "" for one that cannot be an id."""
     user_id = read_text(members, *names)
-    return user_id if len(user_id) <= MAX_ID and user_id.isprintable() else ""
+    is_whole = user_id.isprintable() and "\ufffd" not in user_id  # else a character of it was lost on the way
+    return user_id if len(user_id) <= MAX_ID and is_whole else ""
 
 
 def list_entries(value: object) -> list[Any]:

@@ -18,6 +18,11 @@ def clean_text(text: str) -> str:
     return _ILLEGAL.sub("", text)
 
 
+def replace_illegal(text: str) -> str:
+    """`text` with U+FFFD in place of each character that XML 1.0 cannot hold."""
+    return _ILLEGAL.sub("\ufffd", text)
+
+
 def clean_title(title: str, *, fallback: str = "Untitled") -> str:
     """A title on one line, blanks joined, at most `MAX_TITLE` characters; `fallback` if nothing is left."""
     line = _BLANKS.sub(" ", clean_text(title)).strip()

@@ -15,6 +15,7 @@ from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from joserfc.errors import JoseError
 from joserfc.jwk import ECKey, RSAKey
 
+from ltikit.answers import load_json
 from ltikit.errors import ServiceUnavailableError
 
 MAX_KEYSET: Final = 256 * 1024
@@ -139,7 +140,7 @@ def parse_keyset(body: bytes) -> Keyset:
     if len(body) > MAX_KEYSET:
         raise ServiceUnavailableError(f"the keyset is larger than {MAX_KEYSET // 1024} KiB")
     try:
-        document = json.loads(body)
+        document = load_json(body)
     except (ValueError, RecursionError):
         raise ServiceUnavailableError("the keyset is not JSON") from None
     members = document.get("keys") if isinstance(document, dict) else None

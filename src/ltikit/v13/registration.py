@@ -14,6 +14,7 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 from ltikit import vocabulary
+from ltikit.answers import load_json
 from ltikit.canvas_placements import PRIVACY_LEVEL, Placement
 from ltikit.errors import ForeignIssuerError, PlatformConfigurationError, RegistrationRefusedError
 from ltikit.http import Request, Response
@@ -314,7 +315,7 @@ def _read_document(body: bytes) -> dict[str, Any] | None:
     if len(body) > MAX_DOCUMENT:
         return None
     try:
-        document = json.loads(body)
+        document = load_json(body)
     except (ValueError, RecursionError):
         return None
     return _members(document) if isinstance(document, dict) else None

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from typing import Any, Final
 from urllib.parse import urlencode
 
 from ltikit import vocabulary
+from ltikit.answers import load_json
 from ltikit.errors import (
     ServiceForbiddenError,
     ServiceRejectedError,
@@ -119,7 +120,7 @@ def _read_answer(response: Response) -> dict[str, Any]:
     if len(response.body) > MAX_ANSWER:
         return {}
     try:
-        answer = json.loads(response.body)
+        answer = load_json(response.body)
     except (ValueError, RecursionError):
         return {}
     return answer if isinstance(answer, dict) else {}
@@ -148,7 +149,7 @@ def _read_scopes(scope: object, requested: Collection[str]) -> frozenset[str]:
 def _read_lifetime(expires_in: object) -> timedelta:
     """Seconds as a number or as text; what cannot be read counts as the default, never as for ever."""
     try:
-        seconds = float(expires_in) if isinstance(expires_in, int | float | str) else math.nan
+        seconds = float(expires_in) if isinstance(expires_in, int | float | Decimal | str) else math.nan
     except (ValueError, OverflowError):
         seconds = math.nan
     if isinstance(expires_in, bool) or not math.isfinite(seconds) or seconds < 0:
