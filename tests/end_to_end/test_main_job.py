@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import re
 import time
 from collections.abc import Iterator
-from decimal import Decimal
+from decimal import ROUND_HALF_UP, Decimal
 
 import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
@@ -103,6 +104,19 @@ def grade_in_lms(demo: Demo, title: str, person: str) -> Decimal | None:
     return None
 
 
+def read_score(demo: Demo, title: str, person: str) -> tuple[str, str]:
+    """The score that the LMS holds and its own points, as its pages write them."""
+    for course in demo.ask_lms("/api/courses"):
+        for row in demo.ask_lms(f"/api/gradebook?course={course['id']}")["grades"]:
+            if (row["title"], row["person_name"]) == (title, person) and row["score"] is not None:
+                return say(Decimal(row["score"])), say(Decimal(row["score_maximum"]))
+    raise AssertionError(f"the LMS holds no grade of {person} for {title}")
+
+
+def say(number: Decimal) -> str:
+    return format(number.quantize(Decimal("0.01"), ROUND_HALF_UP), "f").rstrip("0").rstrip(".")
+
+
 def wait_for_grade(demo: Demo, title: str, person: str, percent: Decimal, *, seconds: float = 10) -> float:
     """Waits until the LMS holds the grade; how long that took."""
     began = time.monotonic()
@@ -127,7 +141,10 @@ def test_a_students_work_becomes_a_grade(demo: Demo, page: Page, version: str) -
     page.goto(demo.lms)
     become(page, demo, "Ada Moreau")
     page.get_by_role("link", name="My grades").click()
-    expect(page.get_by_text(title).first).to_be_visible()
+    row = page.get_by_role("row").filter(has=page.get_by_role("rowheader", name=title, exact=True))
+    score, _points = read_score(demo, title, "Ada Moreau")
+    expect(row.locator("[data-score]")).to_have_text(score)
+    expect(row.locator("[data-label=Percent]")).to_contain_text(say(percent))
 
 
 @pytest.mark.parametrize("version", ["1.1", "1.3"])
@@ -145,7 +162,17 @@ def test_a_teachers_change_follows(demo: Demo, browser: Browser, page: Page, ver
     open_activity(teacher, title)
     assert teacher.locator("body").get_attribute("data-role") == "teacher"
     teacher.get_by_role("link", name=name).first.click()
+    expect(teacher.locator(".result-grade")).to_contain_text("100")
+    # The LMS's gradebook stays open beside it, and shows the change by itself.
+    gradebook = teacher.context.new_page()
+    become(gradebook, demo, "Tomas Lindqvist")
+    gradebook.get_by_role("link", name="Gradebook").click()
+    student = gradebook.get_by_role("row").filter(has=gradebook.get_by_role("rowheader", name=name))
+    cell = student.locator(f"[data-label={json.dumps(title)}]")
+    expect(cell.locator("[data-score]")).to_have_text(read_score(demo, title, name)[1])
     teacher.locator("input[name=percent]").fill("40")
     teacher.get_by_role("button", name="Save", exact=True).click()
     wait_for_grade(demo, title, name, Decimal(40))
+    expect(cell.locator("[data-score]")).to_have_text(read_score(demo, title, name)[0], timeout=20 * SECONDS)
+    expect(cell).to_contain_text("40 %")
     teacher.context.close()

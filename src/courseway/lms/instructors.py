@@ -31,6 +31,12 @@ def check_instructor(launch: Launch, platform_pk: int, *, now: datetime) -> None
     raise InstructorNotApprovedError("nobody approved this instructor yet")
 
 
+def list_approved(platform: Platform) -> set[str]:
+    """The LMS user ids of those who may teach."""
+    approved = InstructorApproval.objects.filter(platform=platform).exclude(approved_at=None)
+    return set(approved.values_list("lms_user_id", flat=True))
+
+
 def approve_those_who_teach(platform: Platform, now: datetime) -> None:
     """Whoever taught before owners were asked keeps teaching."""
     teaching = ContextMembership.objects.filter(role=Role.TEACHER, active=True, context__deployment__platform=platform)

@@ -14,6 +14,7 @@ from django.db import transaction
 from django.db.models import QuerySet
 
 from courseway.courses.models import Enrollment, Role
+from courseway.lms.instructors import list_approved
 from courseway.lms.launch_details import EMAIL, NAME, SOURCEDID, USER_ID
 from courseway.lms.models import Context, ContextMembership, CourseContext, Launch, LmsIdentity, Platform
 from courseway.lms.trusted_emails import find_trusted_person
@@ -42,6 +43,9 @@ def apply_roster(
     present: set[int] = set()
     came = 0
     active = [member for member in members if member.status is MemberStatus.ACTIVE]
+    if platform.asks_about_instructors:
+        may_teach = list_approved(platform)
+        active = [one for one in active if one.role.value != Role.TEACHER or one.user_id in may_teach]
     for start in range(0, len(active), CHUNK):
         chunk = active[start : start + CHUNK]
         with transaction.atomic():

@@ -11,6 +11,7 @@ from django.test import Client
 
 from courseway.courses.models import Enrollment, Role
 from courseway.lms.models import Context, ContextMembership, ContextRoster, LmsIdentity, Section, SectionMember
+from courseway.lms.platform_trust_views import change_trust
 from courseway.lms.rosters import read_due_rosters, want_rosters
 from courseway.orgs.models import Person
 from tests.cast import Cast
@@ -336,3 +337,13 @@ def test_an_lms_that_was_revoked_is_not_asked(client: Client, cast: Cast, school
     school.platform.revoked_at = datetime.now(UTC)
     school.platform.save()
     assert read_now() == 0
+
+
+def test_a_roster_makes_no_teacher_whom_nobody_approved(client: Client, cast: Cast, school: School) -> None:
+    """Where owners are asked about instructors, those without their yes are not let in by the LMS's list either."""
+    ada, other = school.add_person("Ada One"), school.add_person("Ott Her", "teacher")
+    teacher = come_as_teacher(client, school, cast)
+    change_trust(school.platform, trusts_emails=False, accepts_actual_user=False, asks_about_instructors=True)
+    assert read_now() == 1
+    assert enrolled(cast, school) == {teacher: ("teacher", True), ada: ("student", True)}
+    assert not LmsIdentity.objects.filter(lms_user_id=other).exists()
