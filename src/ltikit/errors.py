@@ -8,6 +8,7 @@ class LtiError(Exception):
 
     `code` is stable: logs, pages and other programs count on it.
     `hint` tells a teacher or an LMS administrator what to do; it names no secret and echoes no claim.
+    `student_hint` is what a student needs to know instead, "" where the cause says nothing to them.
     `status` is the HTTP status that a tool should answer with.
     `detail` is for the launch log: which value was found, which was expected. Never a secret.
     `return_url` is the way back to the LMS, set only when the message was correctly signed.
@@ -16,6 +17,7 @@ class LtiError(Exception):
     code = "lti_error"
     status = 400
     hint = "The LMS sent a message that could not be used."
+    student_hint = ""
 
     def __init__(self, detail: str = "") -> None:
         super().__init__(detail or self.hint)

@@ -17,7 +17,7 @@ from django.test import Client
 from playwright.sync_api import Page, expect, sync_playwright
 from pytest_django.live_server_helper import LiveServer
 
-from courseway.courses.models import Role
+from courseway.courses.models import Assignment, Role
 from courseway.learning.models import Submission
 from courseway.lms.mentors import set_mentor_list
 from courseway.lms.models import Launch
@@ -26,7 +26,7 @@ from tests.cast import Cast, make_account, make_cast
 from tests.end_to_end.chromium import find_chromium
 from tests.end_to_end.demo import CHROMIUM_ARGUMENTS
 from tests.test_access_sweep import fill, list_routes, make_scene
-from tests.visits import open_launch
+from tests.visits import TOOL, Lms11, open_launch
 
 CHROMIUM = find_chromium()
 pytestmark = [
@@ -57,6 +57,7 @@ class Scene:
     url: str
     cookies: dict[str, list[dict[str, Any]]]
     pages: dict[str, list[str]]
+    launches: dict[str, tuple[str, list[tuple[str, str]]]]
 
 
 @dataclass
@@ -95,7 +96,20 @@ def scene(live_server: LiveServer, settings: Any) -> Scene:
         ]
         for who, visitor in visitors.items()
     }
-    return Scene(cast, live_server.url.replace("127.0.0.1", "localhost"), cookies, pages)
+    url = live_server.url.replace("127.0.0.1", "localhost")
+    return Scene(cast, url, cookies, pages, sign_launches(cast, term.lms))
+
+
+def sign_launches(cast: Cast, lms: Lms11) -> dict[str, tuple[str, list[tuple[str, str]]]]:
+    """Launches that end on a page of their own: refused for a student and for a teacher, and one that waits."""
+    Assignment.objects.filter(pk=cast.loops.pk).update(deleted_at=datetime.now(UTC))
+    gone, link = f"/lti/a/{cast.loops.public_id}", "/lti/link"
+    forms = {
+        "refused-student": (gone, lms.form(resource_link_id="gone")),
+        "refused-teacher": (gone, lms.form(resource_link_id="gone", roles="Instructor", user_id="teacher-9")),
+        "waiting-student": (link, lms.form(resource_link_id="new", context_id="course-9")),
+    }
+    return {name: (path, lms.sign(TOOL + path, form)) for name, (path, form) in forms.items()}
 
 
 def make_visitors(cast: Cast) -> dict[str, Visitor]:
@@ -135,6 +149,37 @@ def browse(scene: Scene, who: str, *, width: int, scheme: str = "light") -> Iter
         context.add_cookies(scene.cookies[who])  # type: ignore[arg-type]
         yield context.new_page()
         chromium.close()
+
+
+SEND = """([address, pairs]) => {
+  const form = document.createElement("form");
+  form.method = "post";
+  form.action = address;
+  for (const [name, value] of pairs) {
+    const field = document.createElement("input");
+    field.type = "hidden"; field.name = name; field.value = value;
+    form.append(field);
+  }
+  document.body.append(form);
+  form.submit();
+}"""
+
+
+@pytest.mark.parametrize(("width", "scheme"), [(1200, "light"), (360, "dark")])
+def test_pages_that_answer_a_launch_are_accessible(scene: Scene, width: int, scheme: str) -> None:
+    """A refused launch and one that waits for a teacher's choice: pages like all others, and they say which it is."""
+    found = []
+    with browse(scene, "nobody", width=width, scheme=scheme) as page:
+        for name, (path, pairs) in scene.launches.items():
+            page.goto(scene.url + "/account/login/")
+            page.evaluate(SEND, [scene.url + path, pairs])
+            expect(page.locator(f"body[data-launch={name.split('-')[0]}]")).to_have_count(1)
+            keep_picture(page, "launch", name, f"{width}-{scheme}")
+            wider = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+            found += [f"{name} is {wider} pixels too wide"] if wider > 0 else []
+            broken = Axe().run(page).response["violations"]
+            found += [f"{name}: {rule['id']}: {rule['nodes'][0]['html'][:200]}" for rule in broken]
+    assert not found, "\n".join(found)
 
 
 def keep_picture(page: Page, who: str, path: str, kind: str) -> None:

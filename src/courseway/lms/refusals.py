@@ -41,30 +41,37 @@ class UnknownParentError(LtiError):
 class DeletedTargetError(LtiError):
     code = "deleted_target"
     status = 410
+    student_hint = "This assignment was taken away. Your teacher knows what to do instead."
     hint = "This assignment was deleted. Remove the link from the LMS, or point it to another assignment."
 
 
 class NotPublishedError(LtiError):
     code = "not_published"
     status = 403
+    student_hint = "Your teacher has not opened this assignment yet. Come back when it is open."
     hint = "This assignment is not published yet. A teacher can publish it on the course's overview."
 
 
 class LtiDisabledError(LtiError):
     code = "lti_disabled"
     status = 403
+    student_hint = "Your course link is not connected yet. Your teacher has to switch it on."
     hint = "LTI is switched off for this course. A teacher can switch it on: the course's LTI/LMS tab, Enable LTI."
 
 
 class CourseArchivedError(LtiError):
     code = "course_archived"
     status = 403
+    student_hint = "This course is over and does not open any more. Your teacher can open it again."
     hint = "This course is archived and cannot be opened from the LMS any more."
 
 
 class EnrollOnlyDisabledError(LtiError):
     code = "enroll_only_disabled"
     status = 403
+    student_hint = (
+        "This link is not in use at the moment. Open your assignments by their own links, or ask your teacher."
+    )
     hint = "Enroll to course only is switched off for this course. A teacher can switch it on in its LTI/LMS tab."
 
 

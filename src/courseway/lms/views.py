@@ -359,6 +359,7 @@ def refuse(
     context = {
         "code": error.code,
         "hint": error.hint,
+        "student_hint": error.student_hint,
         "detail": error.detail,
         "reference": reference,
         "step": trail.step,

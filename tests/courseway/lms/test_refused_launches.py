@@ -7,6 +7,7 @@ import json
 import time
 from base64 import urlsafe_b64encode
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -14,6 +15,7 @@ from django.apps import apps
 from django.test import Client
 from joserfc.jwk import RSAKey
 
+from courseway.courses.models import Assignment
 from courseway.lms import platforms
 from courseway.lms.keys import reset_secret, revoke_platform
 from courseway.lms.models import Deployment, Launch
@@ -421,3 +423,32 @@ def test_role_claims_that_real_lms_send(client: Client, cast: Cast, lms13: Lms13
         response = lms13.launch(client, cast.operators, **{CLAIM + "roles": roles, CLAIM + "custom": []})
         assert response.status_code == 303
     assert Launch.objects.latest("pk").role == "student"
+
+
+@pytest.mark.parametrize(
+    ("change", "code", "words"),
+    [
+        ({"published": False}, "not_published", "Your teacher has not opened this assignment yet"),
+        ({"deleted_at": datetime(2026, 1, 1, tzinfo=UTC)}, "deleted_target", "This assignment was taken away"),
+    ],
+)
+def test_a_student_reads_what_happened(cast: Cast, change: dict[str, Any], code: str, words: str) -> None:
+    """In one sentence without technical words; what a teacher has to do stands folded below."""
+    lms = make_lms11(cast.acme)
+    Assignment.objects.filter(pk=cast.operators.pk).update(**change)
+    page = lms.launch(Client(), f"/lti/a/{cast.operators.public_id}").content.decode()
+    assert f'data-code="{code}"' in page
+    first, below = page.split("notice-warning")[1].split("<details")
+    assert words in first
+    assert code not in first
+    assert code in below
+    assert " open>" not in below.partition(">")[0] + ">"
+
+
+def test_a_teacher_reads_what_to_do(cast: Cast) -> None:
+    """The same page tells a teacher the technical half at once, and not the student's sentence."""
+    Assignment.objects.filter(pk=cast.operators.pk).update(deleted_at=datetime(2026, 1, 1, tzinfo=UTC))
+    lms = make_lms11(cast.acme)
+    page = lms.launch(Client(), f"/lti/a/{cast.operators.public_id}", roles="Instructor").content.decode()
+    assert "Remove the link from the LMS" in page.split("notice-warning")[1].split("<details")[0]
+    assert "Your teacher knows" not in page
