@@ -75,10 +75,15 @@ class ResourceLink:
 
 @dataclass(frozen=True, slots=True)
 class Outcomes:
-    """Basic Outcomes 1.1 of this person and link. `sourcedid` is a capability: never log it."""
+    """Basic Outcomes 1.1 of this person and link. `sourcedid` is a capability: never log it.
+
+    `accepts` is what the platform takes besides the score: Canvas's "url", "text", "ltiLaunchUrl", "total_score" and
+    "submitted_at" (`ext_outcome_data_values_accepted` and others).
+    """
 
     url: str
     sourcedid: str = field(default="", repr=False)
+    accepts: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,13 +6,14 @@ A failure is an envelope with `codeMajor` failure; which HTTP status carries it 
 import re
 import secrets
 import sqlite3
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
 
 from lxml import etree
 
-from practice_lms.columns import LineItem, find_line_item_of_link
+from practice_lms.columns import LineItem, check_date, find_line_item_of_link
 from practice_lms.courses import get_course
 from practice_lms.gradability import check_gradable, send_mail
 from practice_lms.gradebook import (
@@ -51,6 +52,8 @@ class OutcomeRequest:
     """Points instead of a share, as a Canvas takes them too."""
     launch_url: str = ""
     """Where the tool shows this work, in a Canvas's words."""
+    submission: Mapping[str, str] = field(default_factory=dict)
+    """What else a Canvas takes: `url` or `text`, and `submittedAt`."""
 
 
 @dataclass(frozen=True)
@@ -102,7 +105,15 @@ def parse_envelope(body: bytes) -> OutcomeRequest:
     score = _find_text(children[0], "resultRecord/result/resultScore/textString")
     total = _find_text(children[0], "resultRecord/result/resultTotalScore/textString")
     url = _find_text(children[0], "resultRecord/result/resultData/ltiLaunchUrl")
-    return OutcomeRequest(message_id, operation, sourcedid, score, total, url or "")
+    extras = {
+        "url": _find_text(children[0], "resultRecord/result/resultData/url"),
+        "text": _find_text(children[0], "resultRecord/result/resultData/text"),
+        "submittedAt": _find_text(children[0], "submissionDetails/submittedAt"),
+    }
+    submission = {name: value for name, value in extras.items() if value is not None}
+    if "submittedAt" in submission:
+        check_date("submittedAt", submission["submittedAt"])
+    return OutcomeRequest(message_id, operation, sourcedid, score, total, url or "", submission)
 
 
 def run_operation(db: sqlite3.Connection, tool: Tool, request: OutcomeRequest, *, now: float) -> OutcomeAnswer:
@@ -113,6 +124,8 @@ def run_operation(db: sqlite3.Connection, tool: Tool, request: OutcomeRequest, *
         cell = _find_cell(db, tool, request.sourcedid)
         check_gradable(db, cell.profile, tool, cell.item, cell.person.id)
         _fail_first_try(db, cell)
+        if request.submission and cell.profile.name != "canvas":
+            raise RefusedError("This LMS takes a score alone, and its launches offer no more.")
         if request.operation == "replaceResult":
             share = read_share(request, cell)
     except RefusedError as refusal:
@@ -131,6 +144,7 @@ def run_operation(db: sqlite3.Connection, tool: Tool, request: OutcomeRequest, *
         score_maximum=None if share is None else Decimal(1),
         arrival=arrival,
         updated_at=now,
+        submission=request.submission or (before.submission if before else {}),
         submission_url=request.launch_url or (before.submission_url if before else ""),
     )
     store_grade(db, grade)

@@ -22,6 +22,7 @@ from courseway.lms.tool_keys import signing_key
 from ltikit import vocabulary
 from ltikit.errors import ServiceNotFoundError, ServiceUnauthorizedError
 from ltikit.launch import Outcomes
+from ltikit.parameters import is_web_url
 from ltikit.quirks import find_profile
 from ltikit.v11.outcomes import delete_result_request, parse_outcome_response, replace_result_request
 from ltikit.v13.ags import ActivityProgress, GradingProgress, Score, parse_score_response, score_request
@@ -92,10 +93,20 @@ def _deliver_by_outcomes(job: Job, arrival: Arrival) -> Steps[Taken]:
             message_id=message_id,
             nonce=nonce,
             now=job.now,
+            # Canvas shows one of them beside the grade; what it did not offer to take is left out (ltikit).
+            result_url=_find_feedback_url(delivery.tried_comment),
+            result_text=delivery.tried_comment,
+            submitted_at=delivery.wanted_submitted_at,
         )
     response = yield from ask(request)
     answer = parse_outcome_response(response, message_id=message_id, sourcedid=outcomes.sourcedid)
     return Taken(response.status, answer.description, is_later=answer.is_accepted_only)
+
+
+def _find_feedback_url(comment: str) -> str:
+    """The address that stands last in what goes to the LMS with a grade, below the teacher's words (H6)."""
+    last = comment.rpartition("\n\n")[2]
+    return last if is_web_url(last) else ""
 
 
 def open_outcomes(arrival: Arrival, consumer_key: ConsumerKey) -> tuple[Outcomes, str]:
@@ -104,7 +115,8 @@ def open_outcomes(arrival: Arrival, consumer_key: ConsumerKey) -> tuple[Outcomes
         raise DeliveryError("no_grade_service", _("The LMS asked for no grade when this link was opened."))
     try:
         sourcedid = secrets_box.unlock(arrival.result_sourcedid_encrypted, place=sourcedid_place(arrival.key))
-        return Outcomes(arrival.outcome_url, sourcedid), reveal_secret(consumer_key)
+        accepts = frozenset(arrival.outcome_accepts.split())
+        return Outcomes(arrival.outcome_url, sourcedid, accepts), reveal_secret(consumer_key)
     except secrets_box.SecretUnreadableError as error:
         raise DeliveryError("secret_unreadable", str(error)) from None
 

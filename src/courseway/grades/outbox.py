@@ -22,7 +22,6 @@ from courseway.grades.hints import hint_workers
 from courseway.grades.models import Delivery
 from courseway.grades.recipients import Recipient, find_recipients
 from courseway.grades.retry import HELD_CODES
-from courseway.lms.models import Platform
 from courseway.orgs.models import Person
 
 CHUNK = 500
@@ -202,8 +201,7 @@ def _owe_chunk(
         if before is not None and only_new_links:
             continue
         grade = grades[recipient.person_id]
-        is_v13 = recipient.platform.version == Platform.Version.V13
-        wish = decide_wish(recipient.resource_link.send_grade, grade, before, carries_comment=is_v13)
+        wish = decide_wish(recipient.resource_link.send_grade, grade, before, carries_comment=recipient.carries_comment)
         if wish is Wish.SEND and grade.maximum > 0:
             delivery = before or _new_delivery(recipient, assignment)
             _want(delivery, grade, now)

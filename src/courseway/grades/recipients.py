@@ -25,6 +25,8 @@ class Recipient:
     person_id: int
     resource_link: ResourceLink
     platform: Platform
+    carries_comment: bool
+    """The LMS gets the teacher's words with the grade: always by LTI 1.3, by LTI 1.1 where a Canvas takes them."""
 
 
 def find_recipients(assignment: Assignment, people: Sequence[int]) -> dict[Place, Recipient]:
@@ -46,7 +48,7 @@ def find_recipients(assignment: Assignment, people: Sequence[int]) -> dict[Place
     )
     found = {
         (arrival.person_id, arrival.resource_link_id): Recipient(
-            arrival.person_id, arrival.resource_link, arrival.platform
+            arrival.person_id, arrival.resource_link, arrival.platform, _carries_comment(arrival)
         )
         for arrival in arrivals
         if _takes_grades(arrival)
@@ -60,6 +62,11 @@ def _takes_grades(arrival: Arrival) -> bool:
     if arrival.platform.version == Platform.Version.V11:
         return bool(arrival.outcome_url and arrival.result_sourcedid_encrypted)
     return _has_column(arrival.resource_link)
+
+
+def _carries_comment(arrival: Arrival) -> bool:
+    accepts = arrival.outcome_accepts.split()
+    return arrival.platform.version == Platform.Version.V13 or ("text" in accepts and "url" not in accepts)
 
 
 def _has_column(link: ResourceLink) -> bool:
@@ -89,7 +96,7 @@ def _find_listed(assignment: Assignment, people: Collection[int]) -> dict[Place,
         .values_list("person", "platform")
     )
     return {
-        (person, link.pk): Recipient(person, link, link.deployment.platform)
+        (person, link.pk): Recipient(person, link, link.deployment.platform, carries_comment=True)
         for person, context in sorted(listed)
         for link in links
         if link.context_id == context and (person, link.deployment.platform_id) in known

@@ -251,7 +251,7 @@ def fingerprint(launch: Launch, asked: str, lti_id_field: str) -> str:
             and [context.id, context.title, context.label, context.offering_sourcedid, context.section_sourcedid],
             link and [link.title],
             launch.ags and [sorted(launch.ags.scopes), launch.ags.lineitems_url, launch.ags.lineitem_url],
-            launch.outcomes and [launch.outcomes.url, launch.outcomes.sourcedid],
+            launch.outcomes and [launch.outcomes.url, launch.outcomes.sourcedid, sorted(launch.outcomes.accepts)],
             launch.roster and [launch.roster.url, launch.roster.kind, launch.roster.id],
             launch.groups and [launch.groups.url, launch.groups.sets_url],
             _facts_of_the_course(launch),
@@ -527,6 +527,7 @@ def _store_arrival(
         "role": launch.role.value,
         "rule": place.rule,
         "outcome_url": outcomes.url if outcomes else "",
+        "outcome_accepts": " ".join(sorted(outcomes.accepts)) if outcomes else "",
         "result_sourcedid_encrypted": secrets_box.lock(outcomes.sourcedid, place=sourcedid_place(key))
         if outcomes and outcomes.sourcedid
         else "",
@@ -535,8 +536,11 @@ def _store_arrival(
     update = [name for name in values if name != "key"]
     if not (outcomes and outcomes.sourcedid):
         # A later launch without a sourcedid (a preview, a module page) does not take the known one away (B13).
-        update = [name for name in update if name not in ("outcome_url", "result_sourcedid_encrypted")]
+        update = [name for name in update if name not in _OF_OUTCOMES]
     _upsert(Arrival, values, unique=("key",), update=update, returning="id")
+
+
+_OF_OUTCOMES = ("outcome_url", "outcome_accepts", "result_sourcedid_encrypted")
 
 
 def sourcedid_place(key: str) -> str:

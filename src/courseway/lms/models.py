@@ -367,6 +367,8 @@ class Arrival(models.Model):
     role = models.CharField(max_length=10, choices=Role.choices)
     rule = models.CharField(max_length=40)
     outcome_url = models.URLField(max_length=2000, blank=True)
+    # What the LMS takes besides the score (`ltikit.launch.Outcomes.accepts`), separated by blanks.
+    outcome_accepts = models.CharField(max_length=100, blank=True, default="", db_default="")
     result_sourcedid_encrypted = models.TextField(blank=True)  # a capability: whoever has it may write the grade
     arrived_at = models.DateTimeField(default=timezone.now)
 

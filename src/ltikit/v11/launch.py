@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import secrets
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from types import MappingProxyType
 from typing import Any
@@ -50,6 +50,9 @@ The answer then takes as long as for a known key with a wrong secret, so that no
 _MESSAGES = MappingProxyType(
     {"basic-lti-launch-request": Message.RESOURCE_LINK, "ContentItemSelectionRequest": Message.DEEP_LINKING}
 )
+RESULT_DATA = ("url", "text", "ltiLaunchUrl")
+"""Kinds of result data that Canvas names (`ext_outcome_data_values_accepted`)."""
+
 _ESCAPE = re.compile(r"%[0-9A-Fa-f]{2}")
 _SEPARATORS = re.compile(r"[^a-z0-9]")
 # Under these custom parameters Moodle, Canvas and tools' own settings name the LIS Membership Service.
@@ -286,7 +289,20 @@ def _read_outcomes(fields: _Fields) -> Outcomes | None:
     if not service_url:
         return None
     sourcedid = fields.exact("lis_result_sourcedid")  # opaque: sent back exactly as it came
-    return Outcomes(url=service_url, sourcedid="" if is_unexpanded(sourcedid) else sourcedid)
+    return Outcomes(
+        url=service_url,
+        sourcedid="" if is_unexpanded(sourcedid) else sourcedid,
+        accepts=frozenset(_list_accepted(fields)),
+    )
+
+
+def _list_accepted(fields: _Fields) -> Iterator[str]:
+    """What Canvas takes with a score, besides the score."""
+    yield from (value for value in fields.entries("ext_outcome_data_values_accepted") if value in RESULT_DATA)
+    for name in ("total_score", "submitted_at"):
+        place = "result" if name == "total_score" else "submission"
+        if fields.text(f"ext_outcome_{place}_{name}_accepted").lower() == "true":
+            yield name
 
 
 def _read_roster(fields: _Fields, custom: Mapping[str, str]) -> Roster | None:

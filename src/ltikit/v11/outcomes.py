@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from decimal import ROUND_HALF_EVEN, Decimal
 from html import escape
 from typing import NoReturn, cast
@@ -36,6 +36,9 @@ _NSMAP = cast("dict[str, str]", {None: NAMESPACE})  # lxml's stubs forget the de
 
 _SCORE_STEP = Decimal("0.000001")  # six decimals: exact enough for a column of ten thousand points
 _NUMBER = re.compile(r"[+-]?[0-9]{1,20}(?:[.,][0-9]{0,20})?|[+-]?[.,][0-9]{1,20}")
+
+# Characters that XML 1.0 cannot carry, not even escaped.
+_NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 # Words of failures that have a kind of their own, beside those of `ltikit.services`.
 _CREDENTIALS = re.compile(r"signature|nonce|oauth|unauthori[sz]ed", re.IGNORECASE)
@@ -72,8 +75,14 @@ def replace_result_request(
     nonce: str,
     now: datetime,
     signature_method: str = "HMAC-SHA1",
+    result_url: str = "",
+    result_text: str = "",
+    submitted_at: datetime | None = None,
 ) -> Request:
     """The request that sets a grade (LTI 1.1 §6.1.1).
+
+    `result_url` or else `result_text` shows the work beside the score, `submitted_at` says when it was handed in:
+    Canvas's extensions, each sent only if the launch's `Outcomes.accepts` has "url", "text" or "submitted_at".
 
     `score` is a fraction of the full points; it is clamped to 0..1 and sent in plain decimals, rounded to six.
     `message_id` and `nonce` must be new for each request: Canvas refuses repeated ones.
@@ -85,6 +94,7 @@ def replace_result_request(
         outcomes,
         "replaceResult",
         score_text=format_score(score),
+        extras=_choose_extras(outcomes, result_url, result_text, submitted_at),
         consumer_key=consumer_key,
         secret=secret,
         message_id=message_id,
@@ -207,6 +217,7 @@ def _signed_request(
     operation: str,
     *,
     score_text: str = "",
+    extras: _Extras | None = None,
     consumer_key: str,
     secret: str,
     message_id: str,
@@ -217,7 +228,9 @@ def _signed_request(
     if not outcomes.sourcedid:
         raise PersonNotGradableError("the launch gave no lis_result_sourcedid: the LMS keeps no grade of this person")
     try:
-        body = _build_body(operation, outcomes.sourcedid, message_id=message_id, score_text=score_text)
+        body = _build_body(
+            operation, outcomes.sourcedid, message_id=message_id, score_text=score_text, extras=extras or _Extras()
+        )
         authorization = authorization_header(
             "POST",
             outcomes.url,
@@ -234,20 +247,48 @@ def _signed_request(
     return Request(method="POST", url=outcomes.url, headers=headers, body=body)
 
 
-def _build_body(operation: str, sourcedid: str, *, message_id: str, score_text: str) -> bytes:
+@dataclass(frozen=True, slots=True)
+class _Extras:
+    """What goes to Canvas besides the score: one kind of data, and the time of handing in."""
+
+    kind: str = ""
+    data: str = ""
+    submitted_at: str = ""
+
+
+def _choose_extras(outcomes: Outcomes, url: str, text: str, submitted_at: datetime | None) -> _Extras:
+    moment = ""
+    if submitted_at is not None and "submitted_at" in outcomes.accepts:
+        if submitted_at.tzinfo is None:
+            raise ValueError("submitted_at needs a time zone")
+        moment = submitted_at.astimezone(UTC).isoformat(timespec="milliseconds")
+    if url and "url" in outcomes.accepts:
+        return _Extras("url", url, moment)
+    if text and "text" in outcomes.accepts:
+        return _Extras("text", _NOT_XML.sub("", text), moment)
+    return _Extras(submitted_at=moment)
+
+
+def _build_body(operation: str, sourcedid: str, *, message_id: str, score_text: str, extras: _Extras) -> bytes:
     envelope = _element(None, "imsx_POXEnvelopeRequest")
     header = _element(_element(envelope, "imsx_POXHeader"), "imsx_POXRequestHeaderInfo")
     _element(header, "imsx_version", "V1.0")
     _element(header, "imsx_messageIdentifier", message_id)
-    record = _element(_element(_element(envelope, "imsx_POXBody"), f"{operation}Request"), "resultRecord")
+    request = _element(_element(envelope, "imsx_POXBody"), f"{operation}Request")
+    if extras.submitted_at:
+        _element(_element(request, "submissionDetails"), "submittedAt", extras.submitted_at)
+    record = _element(request, "resultRecord")
     try:
         _element(_element(record, "sourcedGUID"), "sourcedId", sourcedid)
     except ValueError as error:  # control characters, which XML 1.0 does not allow
         raise ServiceRejectedError("the lis_result_sourcedid holds characters that XML cannot carry") from error
     if score_text:
-        result_score = _element(_element(record, "result"), "resultScore")
+        result = _element(record, "result")
+        result_score = _element(result, "resultScore")
         _element(result_score, "language", "en")
         _element(result_score, "textString", score_text)
+        if extras.kind:
+            _element(_element(result, "resultData"), extras.kind, extras.data)
     return etree.tostring(envelope, encoding="UTF-8", xml_declaration=True)
 
 

@@ -121,3 +121,60 @@ def test_no_entity_is_read_from_disk(tmp_path: Path) -> None:
     with pytest.raises(ServiceUnavailableError) as caught:
         parse_outcome_response(Response(200, {}, body.encode()))
     assert "do-not-read" not in str(caught.value)
+
+
+def send_more(accepts: set[str], **more: object) -> etree._Element:
+    request = replace_result_request(
+        Outcomes("https://lms.example.edu/outcomes", "s", frozenset(accepts)),
+        score=Decimal("0.5"),
+        consumer_key=KEY,
+        secret=SECRET,
+        message_id="m-1",
+        nonce="n-1",
+        now=NOW,
+        **more,  # type: ignore[arg-type]
+    )
+    return etree.fromstring(request.body)
+
+
+def names_of(root: etree._Element) -> list[str]:
+    return [etree.QName(one).localname for one in root.iter()]
+
+
+def test_canvas_gets_what_its_launch_offered_to_take() -> None:
+    """The address of the work, else its text, and when it was handed in: before the record and beside the score."""
+    more = {"result_url": "https://tool.example/w/1?a=1&b=2", "result_text": "Well <done>", "submitted_at": NOW}
+    root = send_more({"url", "text", "submitted_at"}, **more)
+    assert names_of(root)[-12:] == [
+        "replaceResultRequest",
+        "submissionDetails",
+        "submittedAt",
+        "resultRecord",
+        "sourcedGUID",
+        "sourcedId",
+        "result",
+        "resultScore",
+        "language",
+        "textString",
+        "resultData",
+        "url",
+    ]
+    assert root.xpath("string(//*[local-name()='url'])") == "https://tool.example/w/1?a=1&b=2"
+    assert root.xpath("string(//*[local-name()='submittedAt'])") == "2026-03-04T05:06:07.000+00:00"
+    text = send_more({"text"}, **more)
+    assert text.xpath("string(//*[local-name()='text'])") == "Well <done>"
+    assert not {"url", "submittedAt"} & set(names_of(text))
+
+
+def test_nobody_else_gets_more_than_the_score() -> None:
+    """What a launch did not offer to take is never sent: other platforms refuse unknown elements."""
+    more = {"result_url": "https://tool.example/w/1", "result_text": "Well done", "submitted_at": NOW}
+    assert not {"resultData", "submissionDetails"} & set(names_of(send_more(set(), **more)))
+    assert not {"resultData", "submissionDetails"} & set(names_of(send_more({"url", "text", "submitted_at"})))
+
+
+@given(st.text(max_size=80))
+def test_any_words_can_be_sent(words: str) -> None:
+    """Whatever a teacher wrote, the request is XML; characters that XML cannot carry are left out."""
+    root = send_more({"text"}, result_text=words.encode("utf-8", "replace").decode())
+    assert root.xpath("count(//*[local-name()='resultScore'])") == 1.0
