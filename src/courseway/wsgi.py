@@ -16,6 +16,9 @@ from django.core.wsgi import get_wsgi_application
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "courseway.settings")
 
+# A file of the largest size that students hand in, and the rest of its form.
+LARGEST_BODY = 28 * 1024 * 1024
+
 _django = get_wsgi_application()
 
 
@@ -29,9 +32,24 @@ def application(environ: dict[str, Any], start_response: Callable[..., Any]) -> 
         return _answer_health(path, start_response)
     if path == "/metrics":
         return _answer_metrics(environ, start_response)
+    if _says_too_much(environ):
+        return _refuse_body(start_response)
     # The address people use is PUBLIC_URL's, whatever a proxy or a client says.
     environ["wsgi.url_scheme"] = "https" if settings.PUBLIC_IS_HTTPS else "http"
     return _django(environ, start_response)
+
+
+def _says_too_much(environ: dict[str, Any]) -> bool:
+    """Whether the body is larger than anything that is taken here: it is not even read."""
+    length = str(environ.get("CONTENT_LENGTH") or "0")
+    return not length.isascii() or not length.isdigit() or int(length[:20]) > LARGEST_BODY
+
+
+def _refuse_body(start_response: Callable[..., Any]) -> Iterable[bytes]:
+    body = f"At most {LARGEST_BODY // 1024 // 1024} MB are taken in one request.\n".encode()
+    headers = [("Content-Type", "text/plain; charset=utf-8"), ("Content-Length", str(len(body)))]
+    start_response("413 Content Too Large", headers)
+    return [body]
 
 
 def _answer_metrics(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:

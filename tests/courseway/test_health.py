@@ -44,3 +44,13 @@ def test_readyz_of_an_unmigrated_database() -> None:
 def test_health_below_the_public_path() -> None:
     """A proxy passes the full path; the health addresses answer there too."""
     assert ask("/tool/healthz")[0] == "200 OK"
+
+
+@pytest.mark.parametrize("length", [str(28 * 1024 * 1024 + 1), "9" * 40, "-1", "many"])
+def test_a_body_beyond_all_measure_is_not_read(length: str) -> None:
+    """What is larger than any file that is taken is refused before a byte of it is kept."""
+    said: list[str] = []
+    environ = {"PATH_INFO": "/learn/", "REQUEST_METHOD": "POST", "CONTENT_LENGTH": length, "wsgi.url_scheme": "http"}
+    body = b"".join(application(environ, lambda status, headers: said.append(status)))
+    assert said == ["413 Content Too Large"]
+    assert b"28 MB" in body
