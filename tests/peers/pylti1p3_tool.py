@@ -89,6 +89,8 @@ def launch() -> Any:
         "is_teacher": message.check_teacher_access(),
         "is_student": message.check_student_access(),
     }
+    if message.is_submission_review_launch():
+        said["for"] = message.get_submission_review_user()["user_id"]
     work = {"score": send_score, "column": use_column, "roster": read_roster, "groups": read_groups}
     wanted = filter(None, custom.get("do", "").split(","))
     points = float(custom.get("points", "0"))

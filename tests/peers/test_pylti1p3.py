@@ -107,6 +107,16 @@ def test_groups(stand: ToolStand, sightings: Sightings) -> None:
     sightings.note("pylti1p3: Course Groups", "all, and one's own")
 
 
+def test_submission_review(stand: ToolStand, sightings: Sightings) -> None:
+    """A teacher opens a student's work from the gradebook: the tool is told who looks, and whose work it is."""
+    link = stand.place()
+    wish = {"placement": "review", "for": stand.students[0]}
+    said = stand.launch(stand.teacher, link, **wish)
+    assert (said["user"], said["for"]) == (stand.teacher, stand.students[0])
+    assert "for" not in stand.launch(stand.teacher, link)
+    sightings.note("pylti1p3: Submission Review", "told who looks and whose work it is")
+
+
 def test_deep_linking(stand: ToolStand, sightings: Sightings) -> None:
     """The tool answers a deep linking request with two graded links; each opens and takes its grade."""
     selection = stand.select(stand.teacher)
