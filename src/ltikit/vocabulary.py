@@ -29,6 +29,8 @@ FOR_USER: Final = _CLAIM + "for_user"
 """Whose work is to be reviewed (Submission Review 1.0 §3)."""
 LTI11_MIGRATION: Final = _CLAIM + "lti1p1"
 """Ids of the same person, link and course under LTI 1.1 (LTI 1.3 migration guide §2)."""
+LTI11_LEGACY_USER_ID: Final = _CLAIM + "lti11_legacy_user_id"
+"""Canvas's older claim: the user id of LTI 1.1 alone."""
 
 BASIC_OUTCOME: Final = "https://purl.imsglobal.org/spec/lti-bo/claim/basicoutcome"
 """Basic Outcomes inside LTI 1.3 (LTI 1.1 Basic Outcomes with 1.3, §3)."""

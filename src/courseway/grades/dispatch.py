@@ -26,6 +26,7 @@ from courseway.grades.enroll_only import without_enroll_only
 from courseway.grades.exchange import Ask, PostponedError, Release, Steps, Turn
 from courseway.grades.lanes import Lanes
 from courseway.grades.models import Delivery
+from courseway.grades.moving import move_superseded
 from courseway.grades.recipients import find_listed_ids
 from courseway.grades.results import QUIET_SECONDS, Outcome, outcome_of_error, outcome_of_success, store_outcomes
 from courseway.leases import claim
@@ -159,13 +160,18 @@ class Dispatcher:
             },
         )
         arrivals = _newest_arrivals(deliveries)
+        places = {(one.person_id, one.resource_link_id): one for one in deliveries}
+        moved = {place: to for place, one in arrivals.items() if (to := one.superseded_by_id) and place in places}
+        if moved:
+            move_superseded([(places[place], link) for place, link in moved.items()], now=now)
+            deliveries = [one for place, one in places.items() if place not in moved]
         listed = find_listed_ids([one for one in deliveries if (one.person_id, one.resource_link_id) not in arrivals])
         for delivery in deliveries:
             place = (delivery.person_id, delivery.resource_link_id)
             job = Job(delivery, arrivals.get(place), now, delivery.lease_token, listed_as=listed.get(place, ""))
             self._lanes.add(job, is_probe=is_probe)
         self._claimed += len(deliveries)
-        return len(deliveries)
+        return len(deliveries) + len(moved)
 
     def _start_waiting(self) -> None:
         while self._ready:

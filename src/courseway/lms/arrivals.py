@@ -39,6 +39,7 @@ from courseway.lms.resolve import Resolution
 from courseway.lms.roster_rows import roster_place
 from courseway.lms.sections import store_sections
 from courseway.lms.trusted_emails import find_trusted_person
+from courseway.lms.upgrades import Former, find_former, remember_former, supersede_older
 from courseway.orgs.ids import new_id
 from courseway.orgs.models import Person
 from ltikit import vocabulary
@@ -47,6 +48,7 @@ from ltikit.errors import ReplayError, UnknownDeploymentError
 from ltikit.launch import Launch
 from ltikit.parameters import write_masked
 from ltikit.sections import read_sections
+from ltikit.vocabulary import LTI11_MIGRATION
 
 SEND_MODES = ("grade_release", "always", "changed")
 
@@ -113,7 +115,8 @@ SELECT %(reference)s, %(at)s, %(replay_key)s, p.organization_id, p.id, %(version
   JOIN courses_enrollment e ON e.course_id = a.course_id AND e.person_id = a.person_id AND e.active AND e.role = a.role
   JOIN lms_contextmembership m ON m.context_id = a.context_id AND m.person_id = a.person_id AND m.active
                               AND m.role = a.role
- WHERE a.key = %(key)s AND a.fingerprint = %(fingerprint)s AND (a.assignment_id IS NULL OR s.id IS NOT NULL)
+ WHERE a.key = %(key)s AND a.fingerprint = %(fingerprint)s AND a.superseded_by_id IS NULL
+   AND (a.assignment_id IS NULL OR s.id IS NOT NULL)
 ON CONFLICT (replay_key) DO NOTHING
 RETURNING organization_id, person_id, course_id, context_id, role, landed_on
 """
@@ -128,6 +131,7 @@ def arrive(
     asked: str,
     now: datetime,
     waited_as: str = "",
+    former: Former | None = None,
 ) -> Landing:
     """Stores person, context, link, roles and where they lead, makes a copy where the rules say so, and logs the
     launch; everything or nothing. `waited_as` is the reference of a launch that is in the log already, because it
@@ -137,6 +141,8 @@ def arrive(
     (it is then listed, and nothing else is stored).
     """
     deployment_pk = _find_deployment(launch, platform, known, now)
+    if former is None and may_have_moved(launch, platform):
+        former = find_former(launch, platform)
     with transaction.atomic():
         place = _find_place(launch, platform, resolution, now)
         context_pk = _store_context(launch, deployment_pk, now, is_new=not known.is_course_connected)
@@ -144,7 +150,7 @@ def arrive(
         if not known.knows_course(place.course_pk):
             known = replace(known, enrollment_role="", enrollment_covers_course=False)
         link_pk = _store_link(launch, context_pk, deployment_pk, place, asked, now)
-        identity_pk, person_pk = _store_person(launch, platform, known, now)
+        identity_pk, person_pk = _store_person(launch, platform, known, now, former)
         role = launch.role.value
         _store_roles(place.course_pk, context_pk, person_pk, role, known, covers=is_first, now=now)
         if _facts_of_the_course(launch) or (launch.context and launch.context.section_sourcedid):
@@ -156,6 +162,10 @@ def arrive(
         rows = (identity_pk, person_pk, link_pk, context_pk)
         mark = fingerprint(launch, asked, platform.lti_id_field)
         _store_arrival(launch, platform, place, rows=rows, mark=mark, now=now)
+        if former is not None and former.platform_pk:
+            remember_former(launch, platform, former, person_pk, now)
+        if former is not None or platform.is_joined:
+            supersede_older(person_pk, link_pk, former)
         landing = Landing(
             reference=waited_as or new_id(),
             organization_pk=platform.organization_id,
@@ -169,8 +179,13 @@ def arrive(
         if waited_as:
             _log_choice(landing, place)
         else:
-            _log_arrival(launch, platform, landing, place, now)
+            _log_arrival(launch, platform, landing, place, now, detail=former.problem if former else "")
     return landing
+
+
+def may_have_moved(launch: Launch, platform: KnownPlatform) -> bool:
+    """True if the LMS may have come by the other version of LTI before (`upgrades.py`); false for nearly every one."""
+    return platform.is_joined or LTI11_MIGRATION in launch.raw
 
 
 def connect_context(
@@ -257,6 +272,7 @@ def fingerprint(launch: Launch, asked: str, lti_id_field: str) -> str:
             _facts_of_the_course(launch),
             launch.platform.family,
             read_mentor_list(launch) if launch.role == Role.MENTOR.value else (),
+            _former_ids(launch),
             [launch.custom.get(name, "") for name in ("send_grade", "course_offering_sourcedid", "parent_course_id")],
         ]
     )
@@ -268,6 +284,14 @@ def _facts_of_the_course(launch: Launch) -> list[tuple[str, str]]:
     named = {**launch.custom_lists, **(sent if isinstance(sent, Mapping) else {})}
     words = ("section", "date", "due")
     return sorted((name, str(value)) for name, value in named.items() if any(word in name.lower() for word in words))
+
+
+def _former_ids(launch: Launch) -> Any:
+    """What the claim of a moved LMS says, without its signature, which is another one each time."""
+    claim = launch.raw.get(LTI11_MIGRATION)
+    if not isinstance(claim, dict):
+        return None
+    return [str(claim.get(name)) for name in ("oauth_consumer_key", "user_id", "context_id", "resource_link_id")]
 
 
 def _lti_id(launch: Launch, field: str) -> str:
@@ -408,7 +432,9 @@ def _store_link(launch: Launch, context_pk: int, deployment_pk: int, place: _Pla
     return int(pk)
 
 
-def _store_person(launch: Launch, platform: KnownPlatform, known: Known, now: datetime) -> tuple[int, int]:
+def _store_person(
+    launch: Launch, platform: KnownPlatform, known: Known, now: datetime, former: Former | None
+) -> tuple[int, int]:
     """The person behind the LMS identity. Names and e-mail follow the LMS (C3), and prove nothing unless an owner
     trusts the platform's addresses (C1)."""
     sent = launch.person
@@ -431,8 +457,8 @@ def _store_person(launch: Launch, platform: KnownPlatform, known: Known, now: da
                 name=name, email=email, folded_email=email.casefold()
             )
         return known.identity_pk, known.person_pk
-    joined = None
-    if platform.trusts_emails and not sent.is_test_user:
+    joined = former.person_pk if former else None
+    if joined is None and platform.trusts_emails and not sent.is_test_user:
         joined = find_trusted_person(platform.organization_id, email)
     assumed = joined or _make_person(platform, name, email, now)
     values = {
@@ -532,6 +558,7 @@ def _store_arrival(
         if outcomes and outcomes.sourcedid
         else "",
         "arrived_at": now,
+        "superseded_by_id": None,
     }
     update = [name for name in values if name != "key"]
     if not (outcomes and outcomes.sourcedid):
@@ -570,7 +597,9 @@ def _say_place(place: _Place) -> str:
     return f"assignment/{public_id}" if public_id else f"course/{place.course_public_id}"
 
 
-def _log_arrival(launch: Launch, platform: KnownPlatform, landing: Landing, place: _Place, now: datetime) -> None:
+def _log_arrival(
+    launch: Launch, platform: KnownPlatform, landing: Landing, place: _Place, now: datetime, *, detail: str
+) -> None:
     values: dict[str, Any] = {
         "reference": landing.reference,
         "at": now,
@@ -587,7 +616,7 @@ def _log_arrival(launch: Launch, platform: KnownPlatform, landing: Landing, plac
         "outcome": LaunchRow.Outcome.OK.value,
         "code": "",
         "step": "",
-        "detail": "",
+        "detail": detail,
         "rule": place.rule,
         "landed_on": _say_place(place),
         "message": write_masked(launch.raw),

@@ -32,12 +32,19 @@ from ltikit.launch import Launch
 
 
 def read_facts(
-    launch: Launch, platform: KnownPlatform, target: Target, *, link_opened: Candidate | None, link_target: str
+    launch: Launch,
+    platform: KnownPlatform,
+    target: Target,
+    *,
+    link_opened: Candidate | None,
+    link_target: str,
+    former: tuple[int, str] | None = None,
 ) -> Facts:
     """The facts about this launch's course, all within the platform's organization.
 
     `link_opened` is what the very link opened before, in another LMS course or for another target; `link_target` is
-    what it asked for then.
+    what it asked for then. `former` is the platform of the LMS's other version of LTI, and what the LMS course is
+    called there: what was known then is known now.
     """
     organization = platform.organization_id
     history = read_history(launch)
@@ -48,8 +55,8 @@ def read_facts(
     elif not content and ancestor_link is not None and ancestor_link.assignment is not None:
         content = ancestor_link.assignment.content_id
     named = name_identities(launch)
-    stored = _read_stored(platform.pk, [identity.value for identity in named])
-    here, ancestors = _list_connected(launch, platform.pk, history.context_ids)
+    stored = _read_stored([platform.pk, *(former or ())[:1]], [identity.value for identity in named])
+    here, ancestors = _list_connected(launch, platform.pk, history.context_ids, former)
     connected = [row.course for row in here]
     if ancestor_link is not None and ancestor_link.assignment is not None:
         ancestors = [ancestor_link.assignment.course_id, *ancestors]
@@ -87,14 +94,16 @@ def read_facts(
     )
 
 
-def _read_stored(platform: int, values: list[str]) -> dict[str, list[int]]:
+def _read_stored(platforms: list[int], values: list[str]) -> dict[str, list[int]]:
     """The courses stored for identity values: by a copy or a choice, then by LMS courses that came with them."""
     found: dict[str, list[int]] = {}
     if not values:
         return found
     rows = [
-        *CourseIdentity.objects.filter(platform=platform, identity__in=values).values_list("identity", "course_id"),
-        *CourseContext.objects.filter(context__deployment__platform=platform, identity__in=values)
+        *CourseIdentity.objects.filter(platform__in=platforms, identity__in=values).values_list(
+            "identity", "course_id"
+        ),
+        *CourseContext.objects.filter(context__deployment__platform__in=platforms, identity__in=values)
         .order_by("-pk")
         .values_list("identity", "course_id"),
     ]
@@ -159,7 +168,9 @@ class _Connection(NamedTuple):
     accepted_at: datetime | None
 
 
-def _list_connected(launch: Launch, platform: int, history: tuple[str, ...]) -> tuple[list[_Connection], list[int]]:
+def _list_connected(
+    launch: Launch, platform: int, history: tuple[str, ...], former: tuple[int, str] | None
+) -> tuple[list[_Connection], list[int]]:
     """The courses opened from this LMS course, newest first, and those of its ancestors, nearest first."""
     if launch.context is None:
         return [], []
@@ -172,6 +183,11 @@ def _list_connected(launch: Launch, platform: int, history: tuple[str, ...]) -> 
         context__context_id__in=wanted,
     ).values_list("context__context_id", "course_id", "pk", "rule", "accepted_at")
     rows = [_Connection(*row) for row in found]
+    if former is not None and former[1]:
+        then = CourseContext.objects.filter(
+            context__deployment__platform=former[0], context__context_id=former[1]
+        ).values_list("course_id", "pk", "rule", "accepted_at")
+        rows += [_Connection(launch.context.id, *row) for row in then]
     here = sorted((row for row in rows if row.context_id == launch.context.id), key=lambda row: -row.pk)
     place = {value: position for position, value in reversed(list(enumerate(history)))}
     before = sorted((row for row in rows if row.context_id in place), key=lambda row: (place[row.context_id], row.pk))

@@ -44,6 +44,8 @@ class Platform(models.Model):
     trusts_emails = models.BooleanField(_("Trust this platform's e-mails"), default=False)
     accepts_actual_user = models.BooleanField(_("Open students' work from the LMS"), default=False)
     # Instructors need an owner's yes before they are teachers here (`instructors.py`).
+    # The same LMS is known by the other version of LTI too (PlatformJoin).
+    is_joined = models.BooleanField(default=False, db_default=False)
     asks_about_instructors = models.BooleanField(_("Ask before somebody teaches"), default=False, db_default=False)
 
     consumer_key: ConsumerKey
@@ -154,6 +156,26 @@ class Deployment(models.Model):
         return self.deployment_id or "–"
 
 
+class PlatformJoin(models.Model):
+    """An LTI 1.3 registration and the LTI 1.1 key that the same LMS used before: by a signed claim, or by an owner.
+
+    Unsigned ids of that time count only where there is one (`upgrades.py`). An empty deployment id means all.
+    """
+
+    platform = models.ForeignKey(Platform, on_delete=models.CASCADE, related_name="former_platforms")
+    deployment_id = models.CharField(max_length=255, blank=True)
+    former = models.ForeignKey(Platform, on_delete=models.CASCADE, related_name="later_platforms")
+    created_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["platform", "deployment_id", "former"], name="platform_join_once")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.former} → {self.platform}"
+
+
 class Context(models.Model):
     """An LMS course or section. An empty `context_id` stands for launches outside any course."""
 
@@ -262,6 +284,8 @@ class ResourceLink(models.Model):
     lineitem_url = models.URLField(max_length=2000, blank=True)
     lineitems_url = models.URLField(max_length=2000, blank=True)
     ags_scopes = models.TextField(blank=True)  # space-separated
+    # The same link as the LMS launched it by the other version of LTI.
+    twin = models.ForeignKey("self", on_delete=models.SET_NULL, null=True, blank=True, related_name="twins")
     created_at = models.DateTimeField(default=timezone.now)
 
     class Meta:
@@ -371,6 +395,10 @@ class Arrival(models.Model):
     outcome_accepts = models.CharField(max_length=100, blank=True, default="", db_default="")
     result_sourcedid_encrypted = models.TextField(blank=True)  # a capability: whoever has it may write the grade
     arrived_at = models.DateTimeField(default=timezone.now)
+    # The person came through the twin of the link since: grades go by that one.
+    superseded_by = models.ForeignKey(
+        ResourceLink, on_delete=models.SET_NULL, null=True, blank=True, related_name="superseding"
+    )
 
     class Meta:
         indexes = [

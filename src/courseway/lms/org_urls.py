@@ -10,6 +10,7 @@ from courseway.lms import (
     lti_id_views,
     org_connection_views,
     org_views,
+    platform_join_views,
     platform_trust_views,
     registration_views,
 )
@@ -33,6 +34,8 @@ urlpatterns = [
     path("<slug:slug>/lti/platforms/<str:platform>/reinstate", org_views.reinstate, name="reinstate"),
     path("<slug:slug>/lti/registrations/new", registration_views.add, name="add_registration"),
     path("<slug:slug>/lti/registrations/<str:platform>", registration_views.show, name="registration"),
+    path("<slug:slug>/lti/registrations/<str:platform>/join", platform_join_views.join, name="join_platforms"),
+    path("<slug:slug>/lti/registrations/<str:platform>/part/<int:pk>", platform_join_views.part, name="part_platforms"),
     path("<slug:slug>/lti/registrations/<str:platform>/test", registration_views.test, name="test_registration"),
     path("<slug:slug>/lti/registrations/<str:platform>/deployments", registration_views.add_one, name="add_deployment"),
     path(

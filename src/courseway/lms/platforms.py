@@ -30,6 +30,7 @@ class KnownPlatform:
     lti_id_field: str = "user_id"  # of the organization (`launch_details.read_lti_id`)
     trusts_emails: bool = False
     accepts_actual_user: bool = False
+    is_joined: bool = False
     asks_about_instructors: bool = False
     name: str = ""
     consumer_key: str = ""
@@ -134,6 +135,7 @@ def _from_consumer_key(row: ConsumerKey) -> KnownPlatform:
         lti_id_field=platform.organization.lti_id_field,
         trusts_emails=platform.trusts_emails,
         accepts_actual_user=platform.accepts_actual_user,
+        is_joined=platform.is_joined,
         asks_about_instructors=platform.asks_about_instructors,
         name=platform.name,
         consumer_key=row.key,
@@ -153,6 +155,7 @@ def _from_registration(row: Registration) -> KnownPlatform:
         lti_id_field=platform.organization.lti_id_field,
         trusts_emails=platform.trusts_emails,
         accepts_actual_user=platform.accepts_actual_user,
+        is_joined=platform.is_joined,
         asks_about_instructors=platform.asks_about_instructors,
         name=platform.name,
         issuer=row.issuer,

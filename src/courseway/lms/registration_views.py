@@ -12,10 +12,11 @@ from django.views.decorators.http import require_http_methods, require_POST
 
 from courseway.lms.integration_errors import IntegrationError
 from courseway.lms.lms_guides import find_guide
-from courseway.lms.models import Deployment, Launch, Registration
+from courseway.lms.models import Deployment, Launch, PlatformJoin, Registration
 from courseway.lms.org_access import get_deployment_to_own, get_registration_to_own
 from courseway.lms.org_forms import DeploymentForm, RegistrationForm
 from courseway.lms.org_views import our_values
+from courseway.lms.platform_join_views import list_joinable_keys
 from courseway.lms.registrations import (
     ConnectionFinding,
     add_deployment,
@@ -113,6 +114,8 @@ def _page(
         "form": form,
         "deployments": deployments,
         "findings": findings,
+        "joins": PlatformJoin.objects.filter(platform=registration.platform_id).select_related("former").order_by("pk"),
+        "joinable_keys": list_joinable_keys(registration.platform),
         **our_values(),
     }
     return render(request, "lms/registration.html", words, status=status)

@@ -207,6 +207,7 @@ CONTEXT_HISTORY = "context_history"
 COPY = "course_copy"
 CHOSEN = "chosen"
 REVIEW = "actual_user"
+MOVED_LINK = "moved_link"
 
 
 NAMES_ASSIGNMENT = "a:"
@@ -277,6 +278,16 @@ def resolve_named(
 def name_context(deployment_id: str, context_id: str) -> str:
     """The identity of an LMS course that has no other one: itself."""
     return f"context {deployment_id} {context_id}"[:255]
+
+
+def resolve_moved(target: Target, candidate: Candidate | None, role: Role) -> Resolution | None:
+    """What the same link opened under the LMS's other version of LTI, if it still asks for that (B7)."""
+    if candidate is None or target.kind not in (Kind.ANY, Kind.LINK, Kind.CONTENT):
+        return None
+    if target.kind is Kind.CONTENT and target.id != candidate.content_id:
+        return None
+    check_openable(candidate, role)
+    return Resolution(MOVED_LINK, candidate=candidate)
 
 
 def resolve_enroll(course: CourseFacts | None, role: Role) -> Resolution:

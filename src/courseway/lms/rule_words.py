@@ -24,6 +24,7 @@ RULE_WORDS: Final[dict[str, Promise]] = {
     resolve.CONTEXT_HISTORY: _("The LMS says that its course is a copy of one that was connected"),
     resolve.COPY: _("The first launch of a new LMS course made this copy"),
     resolve.CHOSEN: _("A teacher chose it"),
+    resolve.MOVED_LINK: _("The link opened it before the LMS changed between LTI 1.1 and 1.3"),
     resolve.REVIEW: _("The LMS opened a student's work for somebody else"),
 }
 # Rules by which a link itself, or a teacher, says what is meant; whatever else fired is worth a look.

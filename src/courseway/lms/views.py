@@ -16,7 +16,7 @@ from courseway.courses.models import Assignment
 from courseway.lms import platforms, tool_keys
 from courseway.lms.actual_users import check_accepted, log_review
 from courseway.lms.addresses import redirect_url
-from courseway.lms.arrivals import Landing, arrive, check_deployment, repeat_arrival, replay_key
+from courseway.lms.arrivals import Landing, arrive, check_deployment, may_have_moved, repeat_arrival, replay_key
 from courseway.lms.browser_binding import ask_for_secret, show_login
 from courseway.lms.detection import find_course, read_facts
 from courseway.lms.frames import allow_framing, mark_browser
@@ -39,6 +39,7 @@ from courseway.lms.resolve import (
     read_target,
     resolve_course,
     resolve_enroll,
+    resolve_moved,
     resolve_named,
     resolve_navigation,
 )
@@ -56,6 +57,7 @@ from courseway.lms.sessions import (
     submission_url,
 )
 from courseway.lms.submission_reviews import name_link, open_review, read_reviewed
+from courseway.lms.upgrades import Former, find_former
 from courseway.lms.verification import Trail, begin_login, public_url_of, verify_v11, verify_v13
 from courseway.orgs.ids import new_id
 from courseway.orgs.models import Organization
@@ -248,12 +250,13 @@ def _land(message: Launch, platform: KnownPlatform, target: Target, trail: Trail
     if landing is not None:
         return landing
     known = _read_known(message, platform, target)
+    former = find_former(message, platform) if may_have_moved(message, platform) else None
     trail.step = "resolve"
-    resolution = _resolve(message, platform, target, known)
+    resolution = _resolve(message, platform, target, known, former)
     if resolution is None:
         return None
     trail.step = "arrive"
-    return arrive(message, platform, known, resolution, asked=asked, now=now)
+    return arrive(message, platform, known, resolution, asked=asked, now=now, former=former)
 
 
 def _read_known(message: Launch, platform: KnownPlatform, target: Target) -> Known:
@@ -267,7 +270,9 @@ def _read_known(message: Launch, platform: KnownPlatform, target: Target) -> Kno
     return known
 
 
-def _resolve(message: Launch, platform: KnownPlatform, target: Target, known: Known) -> Resolution | None:
+def _resolve(
+    message: Launch, platform: KnownPlatform, target: Target, known: Known, former: Former | None = None
+) -> Resolution | None:
     """The rules of `resolve.py`, with as much read from the database as they need."""
     organization = platform.organization_id
     is_link_known = known.link_assignment_pk is not None and is_as_before(
@@ -280,7 +285,16 @@ def _resolve(message: Launch, platform: KnownPlatform, target: Target, known: Kn
         return named
     if target.kind is Kind.ENROLL:
         return resolve_enroll(find_course(target.id, organization), message.role)
-    facts = read_facts(message, platform, target, link_opened=known.candidate, link_target=known.link_target)
+    if former is not None and (carried := resolve_moved(target, former.candidate, message.role)) is not None:
+        return carried
+    facts = read_facts(
+        message,
+        platform,
+        target,
+        link_opened=known.candidate,
+        link_target=known.link_target,
+        former=(former.platform_pk, former.context_id) if former else None,
+    )
     if target.kind is Kind.NAVIGATION:
         resolution = resolve_navigation(facts)
     else:
