@@ -21,6 +21,10 @@ HISTORY = {
     "course_section_sourcedid": "$CourseSection.sourcedId",
     "context_id_history": "$Context.id.history",
     "resource_link_id_history": "$ResourceLink.id.history",
+    # When the work is due, and in which sections somebody is.
+    "resource_link_submission_end_date_time": "$ResourceLink.submission.endDateTime",
+    "canvas_assignment_due_at": "$Canvas.assignment.dueAt.iso8601",
+    "canvas_section_names": "$com.instructure.User.sectionNames",
 }
 LTICM = "{http://www.imsglobal.org/xsd/imslticm_v1p0}"
 
