@@ -62,8 +62,11 @@ def show_links(request: HttpRequest, course_id: str) -> HttpResponse:
 @require_safe
 def show_progress(request: HttpRequest, course_id: str) -> HttpResponse:
     """The list alone, for a page that looks again until all was read."""
-    access = get_course_to_edit(request, course_id)
-    return render(request, "grades/links_list.html", _describe(request, access))
+    words = _describe(request, get_course_to_edit(request, course_id))
+    response = render(request, "grades/links_list.html", words)
+    if not words["is_pending"]:
+        response["HX-Refresh"] = "true"  # the whole page knows more now
+    return response
 
 
 @require_POST
