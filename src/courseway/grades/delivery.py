@@ -157,11 +157,21 @@ def _deliver_by_score(job: Job, user_id: str) -> Steps[Taken]:
 
 
 def build_score(delivery: Delivery, user_id: str) -> Score:
-    """The score as AGS takes it. Without a grade it clears an earlier one (AGS 2.0 §4.5)."""
+    """The score as AGS takes it. Without a grade it clears an earlier one (AGS 2.0 §4.5), or says that work which was
+    handed in waits for a person."""
     timestamp = delivery.last_timestamp_at
     assert timestamp is not None  # noqa: S101 - the claim wrote it
     if delivery.tried_score is None or not delivery.tried_maximum:
-        return Score(user_id, timestamp, ActivityProgress.INITIALIZED, GradingProgress.NOT_READY)
+        if delivery.sent_score is not None or delivery.wanted_submitted_at is None:
+            return Score(user_id, timestamp, ActivityProgress.INITIALIZED, GradingProgress.NOT_READY)
+        return Score(
+            user_id,
+            timestamp,
+            _ACTIVITY.get(delivery.wanted_progress, ActivityProgress.COMPLETED),
+            GradingProgress.PENDING_MANUAL,
+            started_at=delivery.wanted_started_at,
+            submitted_at=delivery.wanted_submitted_at,
+        )
     profile = find_profile(delivery.resource_link.context.family)
     return Score(
         user_id,

@@ -67,16 +67,20 @@ class Wish(enum.Enum):
     SEND = "send"
 
 
-def decide_wish(mode: str, grade: Grade, held: Delivery | None, *, carries_comment: bool) -> Wish:
+def decide_wish(
+    mode: str, grade: Grade, held: Delivery | None, *, carries_comment: bool, carries_progress: bool = False
+) -> Wish:
     """The rules of `send_grade` (H2). `held` is what was owed before.
 
     `grade_release`: once completed and released. `always`: at every occasion, also incomplete, also unchanged.
     `changed`: whenever it differs from the last one. A grade that was taken back is taken back in the LMS too.
+    Work that was handed in and waits for a grade is told `always` alone, to an LMS that has a word for it.
     """
     if mode not in ("always", "changed") and not (grade.is_completed and grade.is_released):
         return Wish.NOTHING
     if held is None:
-        return Wish.NOTHING if grade.exact_score is None else Wish.SEND
+        waits = mode == "always" and carries_progress and grade.submitted_at is not None
+        return Wish.SEND if grade.exact_score is not None or waits else Wish.NOTHING
     is_same = (held.wanted_score, held.wanted_maximum) == (grade.exact_score, grade.maximum)
     if carries_comment and held.wanted_comment != grade.comment:
         is_same = False
@@ -201,7 +205,13 @@ def _owe_chunk(
         if before is not None and only_new_links:
             continue
         grade = grades[recipient.person_id]
-        wish = decide_wish(recipient.resource_link.send_grade, grade, before, carries_comment=recipient.carries_comment)
+        wish = decide_wish(
+            recipient.resource_link.send_grade,
+            grade,
+            before,
+            carries_comment=recipient.carries_comment,
+            carries_progress=recipient.carries_progress,
+        )
         if wish is Wish.SEND and grade.maximum > 0:
             delivery = before or _new_delivery(recipient, assignment)
             _want(delivery, grade, now)

@@ -28,6 +28,11 @@ class Recipient:
     carries_comment: bool
     """The LMS gets the teacher's words with the grade: always by LTI 1.3, by LTI 1.1 where a Canvas takes them."""
 
+    @property
+    def carries_progress(self) -> bool:
+        """The LMS may be told that work waits for a grade: by LTI 1.3."""
+        return self.platform.version == Platform.Version.V13
+
 
 def find_recipients(assignment: Assignment, people: Sequence[int]) -> dict[Place, Recipient]:
     """Each of these people at each link whose LMS asked for a grade.
