@@ -413,6 +413,22 @@ def test_a_registration_link_is_made_for_an_organization(run: Run, cast: Cast, c
 
 
 @pytest.mark.django_db
+def test_keys_are_rotated_by_command(run: Run) -> None:
+    """A new key is published, a second one refused in one line until then; at once, it signs and the old one goes."""
+    first = run("keys", "rotate", "--json").document
+    assert first["state"] == "signs"
+    second = run("keys", "rotate", "--json").document
+    assert second["state"] == "next"
+    refused = run("keys", "rotate", "--json")
+    assert (refused.status, refused.err.count("\n")) == (1, 1)
+    assert run("keys", "rotate", "--at-once", "--json").document["kid"] == second["kid"]
+    assert run("keys", "retire", first["kid"], "--json").document["state"] == "retired"
+    assert [one["state"] for one in run("keys", "list", "--json").document] == ["signs", "retired"]
+    assert run("keys", "retire", "nothing").status == 1
+    assert first["kid"] in run("keys", "list").out
+
+
+@pytest.mark.django_db
 def test_drain_says_what_it_did(run: Run, cast: Cast) -> None:
     """With nothing owed, draining ends at once and says so in numbers."""
     assert run("drain", "--until-empty", "--timeout", "5", "--json").document == {"sent": 0, "failed": 0, "waiting": 0}

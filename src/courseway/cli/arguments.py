@@ -11,6 +11,7 @@ GROUPS = {
     "org": "organizations",
     "key": "LTI 1.1 keys",
     "platform": "LTI 1.3 platforms",
+    "keys": "the keys with which Courseway signs",
     "registration-link": "links by which an LMS registers Courseway",
     "account": "accounts",
     "course": "courses",
@@ -112,6 +113,12 @@ def _add_organization_commands(tree: _CommandTree) -> None:
 
     link = tree.add("registration-link create", "make a link by which an LMS registers Courseway", has_document=True)
     _add_organization(link)
+
+    rotate = tree.add("keys rotate", "publish a new key, which signs from tomorrow on", has_document=True)
+    rotate.add_argument("--at-once", action="store_true", help="let it sign now: the old key has leaked")
+    tree.add("keys list", "list our keys, newest first", has_document=True)
+    retire = tree.add("keys retire", "take a key out of our keyset, at once", has_document=True)
+    retire.add_argument("kid", metavar="KID")
 
     reset = tree.add("account reset", "make a sign-in link for somebody who is locked out", has_document=True)
     reset.add_argument("email", metavar="EMAIL")

@@ -14,7 +14,7 @@ def run_command(wish: Namespace) -> Answer | int:
             return _run_process_command(wish)
         case ["org" | "key" | "platform" | "account" | "launches", *_]:
             return _run_organization_command(wish)
-        case ["registration-link", _]:
+        case ["registration-link" | "keys", _]:
             return _run_lti_command(wish)
         case ["course", _]:
             return _run_course_command(wish)
@@ -56,7 +56,15 @@ def _run_organization_command(wish: Namespace) -> Answer:
 def _run_lti_command(wish: Namespace) -> Answer:
     from courseway.cli import lti
 
-    return lti.create_registration_link(wish)
+    match wish.command:
+        case "registration-link create":
+            return lti.create_registration_link(wish)
+        case "keys rotate":
+            return lti.rotate_keys(wish)
+        case "keys retire":
+            return lti.retire_key(wish)
+        case _:
+            return lti.list_keys(wish)
 
 
 def _run_course_command(wish: Namespace) -> Answer:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from datetime import datetime, timedelta
 
+from django.db.models import Q
+
 from courseway import outbound
 from courseway.lms import platforms
 from courseway.lms.models import Registration
@@ -24,11 +26,13 @@ COOL_DOWN = timedelta(seconds=10)
 def keyset_for(platform: KnownPlatform, *, now: datetime) -> Keyset:
     """The platform's keys, from memory or the database while they live, else read anew.
 
-    An expired copy is still used when the platform cannot be reached.
+    An expired copy is still used when the platform cannot be reached, and while another launch reads the keys.
     Raises ServiceUnavailableError or another ServiceError when there is none.
     """
     if living := platform.living_keyset(now):
         return living
+    if platform.keyset is not None and not _may_read(platform.pk, now=now):
+        return platform.keyset
     try:
         return read_keyset(platform.pk, platform.keyset_url, now=now)
     except ServiceUnavailableError:
@@ -38,10 +42,16 @@ def keyset_for(platform: KnownPlatform, *, now: datetime) -> Keyset:
 
 
 def refetch_keyset(platform: KnownPlatform, *, now: datetime) -> Keyset | None:
-    """The keys read anew because one was unknown; None if they were read only a moment ago."""
+    """The keys read anew because one was unknown; None if they were read, or asked for, only a moment ago."""
     if now.timestamp() - platform.keyset_read_at < COOL_DOWN.total_seconds():
         return None
-    return read_keyset(platform.pk, platform.keyset_url, now=now)
+    return read_keyset(platform.pk, platform.keyset_url, now=now) if _may_read(platform.pk, now=now) else None
+
+
+def _may_read(platform_pk: int, *, now: datetime) -> bool:
+    """One try in a while for a registration, whoever asks in whichever process, and also when the LMS is silent."""
+    rested = Q(keyset_tried_at=None) | Q(keyset_tried_at__lte=now - COOL_DOWN) | Q(keyset_tried_at__gt=now + COOL_DOWN)
+    return bool(Registration.objects.filter(rested, platform_id=platform_pk).update(keyset_tried_at=now))
 
 
 def read_keyset(platform_pk: int, url: str, *, now: datetime) -> Keyset:

@@ -87,6 +87,7 @@ class Registration(models.Model):
     keyset = models.TextField(blank=True)
     keyset_read_at = models.DateTimeField(null=True, blank=True)
     keyset_expires_at = models.DateTimeField(null=True, blank=True)
+    keyset_tried_at = models.DateTimeField(null=True, blank=True)  # when somebody last set out to read them anew
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["issuer", "client_id"], name="registration_once")]
@@ -130,11 +131,12 @@ class InstructorApproval(models.Model):
 
 
 class ToolKey(models.Model):
-    """A key pair of ours. All published ones stand in our keyset; the newest signs."""
+    """A key pair of ours (`tool_keys`). All published ones stand in our keyset; the newest whose time came signs."""
 
     kid = models.CharField(max_length=100, unique=True)
     private_pem_encrypted = models.TextField()
     created_at = models.DateTimeField(default=timezone.now)
+    signs_from = models.DateTimeField(null=True, blank=True)  # null: from the beginning
     retired_at = models.DateTimeField(null=True, blank=True)
 
     def __str__(self) -> str:

@@ -390,7 +390,7 @@ def refuse(
 def keys(request: HttpRequest) -> HttpResponse:
     """Our keyset (RFC 7517), which platforms read to verify what we sign."""
     response = HttpResponse(tool_keys.published_keyset(), content_type="application/json")
-    response.headers["Cache-Control"] = "public, max-age=3600"
+    response.headers["Cache-Control"] = f"public, max-age={tool_keys.KEYSET_SECONDS}"
     return response
 
 

@@ -10,14 +10,13 @@ from typing import Any
 from urllib.parse import parse_qs
 
 import pytest
-from django.db import connection
 from django.test import Client
 from joserfc import jwt
 from joserfc.jwk import KeySet, RSAKey
 
 from courseway.lms import tool_keys
 from courseway.lms.integration_errors import IntegrationError
-from courseway.lms.models import Deployment, Launch, Platform, Registration, ToolKey
+from courseway.lms.models import Deployment, Launch, Platform, Registration
 from courseway.lms.registrations import create_registration, test_connection, update_registration
 from courseway.orgs.models import Organization
 from tests.cast import Cast
@@ -285,42 +284,6 @@ def test_connection_to_nobody(cast: Cast) -> None:
     findings = test_connection(registration, now=NOW)
     assert [finding.is_good for finding in findings] == [False, False]
     assert all("127.0.0.1" in finding.detail for finding in findings)
-
-
-# --- Our own keys ----------------------------------------------------------------------------------------------------
-
-
-def test_signing_key_is_made_once(db: None) -> None:
-    """The first need makes a key; later ones find it, and it is the one in the published keyset."""
-    kid = tool_keys.signing_key().kid
-    assert tool_keys.signing_key().kid == kid
-    assert [key["kid"] for key in json.loads(tool_keys.published_keyset())["keys"]] == [kid]
-
-
-def test_newest_key_signs_and_old_ones_stay_published(db: None) -> None:
-    """After a new key both verify; a retired one is published no more."""
-    old = tool_keys.signing_key().kid
-    new = tool_keys.add_key().kid
-    assert tool_keys.signing_key().kid == new
-    assert {key["kid"] for key in json.loads(tool_keys.published_keyset())["keys"]} == {old, new}
-    ToolKey.objects.filter(kid=old).update(retired_at=NOW)
-    assert [key["kid"] for key in json.loads(tool_keys.published_keyset())["keys"]] == [new]
-
-
-def test_private_key_stays_private(db: None) -> None:
-    """Neither the keyset nor the database shows a private key."""
-    tool_keys.signing_key()
-    assert set(json.loads(tool_keys.published_keyset())["keys"][0]) <= {"kty", "kid", "use", "alg", "n", "e"}
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT * FROM lms_toolkey")
-        assert "PRIVATE KEY" not in repr(cursor.fetchall())
-
-
-def test_public_key_fits_the_signing_key(db: None) -> None:
-    """The PEM for platforms that take no URL verifies what we sign."""
-    pem = RSAKey.import_key(tool_keys.public_key_pem())
-    token = jwt.encode({"alg": "RS256"}, {"iss": "us"}, tool_keys.signing_key().jose)
-    assert jwt.decode(token, pem, algorithms=["RS256"]).claims == {"iss": "us"}
 
 
 def test_a_launch_shows_in_the_list_of_deployments(cast: Cast, owner: Client) -> None:
