@@ -92,8 +92,10 @@ def services(response: Response, score: Score, key: PrivateKey, outcomes: Outcom
     assert_type(results[0].score, Decimal | None)
     assert_type(members_request("", token=""), Request)
     assert_type(parse_members(response, url=""), MembersPage)
-    named = {"consumer_key": "", "secret": "", "message_id": "", "nonce": ""}
-    assert_type(replace_result_request(outcomes, score=Decimal(1), now=now, **named), Request)
+    sent = replace_result_request(
+        outcomes, score=Decimal(1), consumer_key="", secret="", message_id="", nonce="", now=now
+    )
+    assert_type(sent, Request)
     assert_type(parse_outcome_response(response), OutcomeAnswer)
     assert_type(parse_outcome_response(response).score, Decimal | None)
 
