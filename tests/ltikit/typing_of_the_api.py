@@ -30,6 +30,7 @@ from ltikit.v13.keys import Keyset, PrivateKey, PublicKey, generate_private_key,
 from ltikit.v13.launch import Registration
 from ltikit.v13.launch import verify_launch as verify_launch_13
 from ltikit.v13.login import BegunLogin, LaunchForm, LoginAttempt, LoginRequest, parse_launch_form, parse_login
+from ltikit.v13.migration import FormerIds, is_signed, read_former_ids
 from ltikit.v13.nrps import MembersPage, members_request, parse_members
 from ltikit.v13.token import AccessToken, parse_token_response, token_request
 
@@ -98,6 +99,12 @@ def services(response: Response, score: Score, key: PrivateKey, outcomes: Outcom
     assert_type(sent, Request)
     assert_type(parse_outcome_response(response), OutcomeAnswer)
     assert_type(parse_outcome_response(response).score, Decimal | None)
+
+
+def migration(launch: Launch, former: FormerIds) -> None:
+    """What a platform that is moved says."""
+    assert_type(read_former_ids(launch), FormerIds | None)
+    assert_type(is_signed(former, launch, secret=""), bool)
 
 
 def refusals(error: LtiError) -> None:

@@ -92,6 +92,7 @@ def test_a_signed_claim_carries_person_link_and_course_over(cast: Cast, lms11: L
     assert LmsIdentity.objects.filter(person=sally).count() == 2
 
 
+@pytest.mark.quirk("G10")
 @pytest.mark.parametrize("how", ["no signature", "wrong signature", "unknown key", "another organization's key"])
 def test_a_key_without_a_good_signature_carries_nothing(cast: Cast, lms11: Lms11, lms13: Lms13, how: str) -> None:
     """The launch opens all the same, as somebody new, and the log tells the owner why; also where ids were joined."""
@@ -180,6 +181,7 @@ def test_who_came_by_13_first_is_the_same_by_11(cast: Cast, lms11: Lms11, lms13:
     assert Person.objects.count() == people
 
 
+@pytest.mark.quirk("B9")
 def test_an_owner_joins_by_hand(cast: Cast, lms11: Lms11, lms13: Lms13) -> None:
     """On the registration's page an owner says that a key is the same LMS: equal ids carry over, until taken back."""
     client = Client()
