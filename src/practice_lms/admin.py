@@ -10,12 +10,14 @@ from urllib.parse import quote, unquote
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 
+from practice_lms import admin_rooms
 from practice_lms.columns import list_line_items
 from practice_lms.copying import copy_course
 from practice_lms.courses import STATES, add_course, change_course, get_course, list_courses
 from practice_lms.database import database
 from practice_lms.faults import KINDS, SERVICES, add_fault, clear_faults, is_live, list_faults
 from practice_lms.gradebook import list_messages, read_last_arrival
+from practice_lms.groups import list_groups
 from practice_lms.installation import describe_installation, retire_keys, rotate_key
 from practice_lms.links import add_link, delete_link, list_links
 from practice_lms.messages import list_exchanges
@@ -103,6 +105,8 @@ def show_rooms(request: HttpRequest) -> HttpResponse:
                 "course": course,
                 "links": list_links(db, course.id),
                 "people": list_memberships(db, course.id),
+                "groups": list_groups(db, course.id),
+                "columns": list_line_items(db, course.id),
                 "points": {item.link_id: item.score_maximum for item in list_line_items(db, course.id)},
             }
             for course in list_courses(db)
@@ -120,6 +124,12 @@ def show_rooms(request: HttpRequest) -> HttpResponse:
         "course": _add_course,
         "link": _add_link,
         "unlink": _delete_link,
+        "due": admin_rooms.set_due_date,
+        "take_out": admin_rooms.take_out,
+        "group": admin_rooms.add_group,
+        "ungroup": admin_rooms.remove_group,
+        "remove_column": admin_rooms.remove_column,
+        "double_column": admin_rooms.double_column,
         "person": _add_person,
         "more": _add_people,
         "enroll": _enroll,
