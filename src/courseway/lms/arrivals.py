@@ -37,6 +37,7 @@ from courseway.lms.models import Launch as LaunchRow
 from courseway.lms.platforms import KnownPlatform
 from courseway.lms.resolve import Resolution
 from courseway.lms.roster_rows import roster_place
+from courseway.lms.rosters import want_roster
 from courseway.lms.sections import store_sections
 from courseway.lms.trusted_emails import find_trusted_person
 from courseway.lms.upgrades import Former, find_former, remember_former, supersede_older
@@ -178,6 +179,9 @@ def arrive(
         )
         if waited_as:
             _log_choice(landing, place)
+            if role == Role.TEACHER and launch.roster is not None:
+                # Its place in the log is an old one, where the worker looks no more (`rosters.want_rosters`).
+                want_roster(context_pk, at=now, now=now)
         else:
             _log_arrival(launch, platform, landing, place, now, detail=former.problem if former else "")
     return landing

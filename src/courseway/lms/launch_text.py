@@ -13,7 +13,20 @@ from datetime import datetime
 from types import MappingProxyType
 from typing import Any
 
-from ltikit.launch import Ags, Context, Launch, Message, Outcomes, Person, PlatformInfo, ResourceLink, Role, Roster
+from ltikit.launch import (
+    Ags,
+    Context,
+    Groups,
+    Launch,
+    Message,
+    Outcomes,
+    Person,
+    PlatformInfo,
+    ResourceLink,
+    Role,
+    Roster,
+    RosterKind,
+)
 
 
 def write_launch(launch: Launch) -> str:
@@ -38,8 +51,9 @@ def read_launch(text: str) -> Launch:
             "context": Context(**{**context, "types": tuple(context["types"])}) if context else None,
             "resource_link": ResourceLink(**link) if link else None,
             "ags": Ags(**{**ags, "scopes": frozenset(ags["scopes"])}) if ags else None,
-            "outcomes": Outcomes(**plain["outcomes"]) if plain["outcomes"] else None,
+            "outcomes": _read_outcomes(plain["outcomes"]),
             "roster": _read_roster(plain["roster"]),
+            "groups": _read_groups(plain.get("groups")),
             "mentor_for": tuple(plain["mentor_for"]),
             "custom": MappingProxyType(plain["custom"]),
             "custom_lists": MappingProxyType({n: tuple(values) for n, values in plain["custom_lists"].items()}),
@@ -48,8 +62,22 @@ def read_launch(text: str) -> Launch:
     )
 
 
+# Members that came later may be missing in what was written before an upgrade.
+
+
+def _read_outcomes(plain: dict[str, Any] | None) -> Outcomes | None:
+    return Outcomes(**{**plain, "accepts": frozenset(plain.get("accepts", ()))}) if plain else None
+
+
 def _read_roster(plain: dict[str, Any] | None) -> Roster | None:
-    return Roster(url=plain["url"], versions=tuple(plain["versions"])) if plain else None
+    if not plain:
+        return None
+    kind = RosterKind(plain.get("kind", RosterKind.NRPS))
+    return Roster(url=plain["url"], versions=tuple(plain["versions"]), kind=kind, id=plain.get("id", ""))
+
+
+def _read_groups(plain: dict[str, Any] | None) -> Groups | None:
+    return Groups(**{**plain, "scopes": frozenset(plain["scopes"])}) if plain else None
 
 
 def _to_plain(value: Any) -> Any:

@@ -6,11 +6,13 @@ from typing import Any
 
 import pytest
 from django.test import Client
+from django.utils import timezone
 
 from courseway.courses.models import Assignment, Course, Enrollment, Module
 from courseway.lms import platforms
 from courseway.lms.keys import revoke_platform
-from courseway.lms.models import Arrival, CourseContext, Launch, PendingSelection, ResourceLink
+from courseway.lms.models import Arrival, ContextRoster, CourseContext, Launch, PendingSelection, ResourceLink
+from courseway.lms.rosters import want_rosters
 from courseway.orgs.models import Person
 from tests.cast import Cast, make_assignment
 from tests.courseway.lms.selections import AS_TEACHER, HOST, context_of, know_teacher, open_picker, press
@@ -69,19 +71,28 @@ def test_the_choice_is_remembered_for_everybody(client: Client, cast: Cast, lms1
 
 
 def test_the_facts_of_the_launch_are_kept(client: Client, cast: Cast) -> None:
-    """By LTI 1.3 too: the grade services of the message that waited are stored with its link."""
+    """By LTI 1.3 too: the grade services of the message that waited are stored, and its roster is read."""
     lms = make_lms13(cast.acme)
     know_teacher(cast, lms)
     claims = {
         CLAIM + "target_link_uri": f"{TOOL}/lti/link",
         CLAIM + "roles": [MEMBERSHIP + "Instructor"],
         "sub": "teacher-1",
+        "https://purl.imsglobal.org/spec/lti-nrps/claim/namesroleservice": {
+            "context_memberships_url": "https://lms.example/members"
+        },
+        "https://purl.imsglobal.org/spec/lti-gs/claim/groupsservice": {
+            "context_groups_url": "https://lms.example/groups"
+        },
     }
     picker, _page = open_picker(client, lms.launch(client, None, **claims))
+    want_rosters(now=timezone.now())  # the worker has been through the log meanwhile
+    assert not ContextRoster.objects.exists()
     land(client, press(client, picker, f"take:{cast.loops.public_id}"))
     link = ResourceLink.objects.get()
     assert link.lineitem_url == "https://lms.example/lineitems/1?type_id=1"
     assert link.title == "Operators"
+    assert ContextRoster.objects.get().next_try_at is not None
 
 
 def test_an_assignment_parameter_needs_no_choice(client: Client, cast: Cast, lms11: Lms11) -> None:
