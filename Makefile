@@ -44,6 +44,9 @@ test-peers: setup ## Against programs of other people, each in its own environme
 spec-table: setup ## Every case of the LTI certification against a served Courseway, over HTTP, as a table
 	@$(PY) -m pytest -q tests/spec/certification --spec-table $(ARGS)
 
+launch-matrix: setup programs ## Launch by both versions, in frames and windows, with and without third-party cookies; print a table
+	@PYTHONPATH=src:. $(PY) -m tests.end_to_end.launch_matrix $(ARGS)
+
 term-rollover: setup ## Roll a term over in every LMS, by LTI 1.1 and 1.3, and print a table. ARGS="--only moodle-1.3"
 	@PYTHONPATH=src:. $(PY) -m tests.end_to_end.term_rollover $(ARGS)
 
@@ -72,4 +75,4 @@ clean: ## Remove .venv, .venv-peers, caches and the demo's data
 	@rm -rf $(VENV) .venv-peers .mypy_cache .ruff_cache .import_linter_cache .hypothesis data/demo
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-.PHONY: help setup demo programs test check format test-peers spec-table term-rollover guides quirks lock lock-peers clean
+.PHONY: help setup demo programs test check format test-peers spec-table launch-matrix term-rollover guides quirks lock lock-peers clean

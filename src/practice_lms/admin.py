@@ -37,6 +37,7 @@ from practice_lms.tools import (
     list_tools,
     save_tool,
 )
+from practice_lms.upgrading import move_course
 from practice_lms.variables import parse_custom, show_custom
 from practice_lms.violations import list_bans, list_violations
 
@@ -134,6 +135,7 @@ def show_rooms(request: HttpRequest) -> HttpResponse:
         "more": _add_people,
         "enroll": _enroll,
         "copy": _copy_course,
+        "move": _move_course,
         "state": _change_course,
     }
     return answer_admin(request, "admin_rooms.html", context, acts)
@@ -284,6 +286,11 @@ def _copy_course(db: Connection, form: Form) -> str:
         people=people,
     )
     return f"Made: {copy.course.title}, context id {copy.course.id}, with {len(copy.links)} links"
+
+
+def _move_course(db: Connection, form: Form) -> str:
+    moved = move_course(db, form.get("course", ""), former_id=form.get("from", ""), tool_id=form.get("to", ""))
+    return f"{moved} links moved, with their columns and grades"
 
 
 def _change_course(db: Connection, form: Form) -> str:

@@ -27,6 +27,7 @@ from practice_lms.profiles import (
 from practice_lms.quirks import QUIRKS
 from practice_lms.refusals import RefusedError
 from practice_lms.tools import get_tool
+from practice_lms.upgrading import move_course
 from practice_lms.violations import allow_calls, forbid_calls, list_bans, list_violations
 
 
@@ -41,6 +42,14 @@ def make_copy(request: HttpRequest, body: dict[str, Any]) -> Any:
     with database().transaction() as db:
         copy = copy_course(db, need(body, "course"), **texts, people=[str(one) for one in people])
     return asdict(copy)
+
+
+@endpoint("POST")
+def make_move(request: HttpRequest, body: dict[str, Any]) -> Any:
+    """The links of a course from one tool to its other version."""
+    with database().transaction() as db:
+        moved = move_course(db, need(body, "course"), former_id=need(body, "from"), tool_id=need(body, "to"))
+    return {"moved": moved}
 
 
 @endpoint("POST")
@@ -115,6 +124,9 @@ def add_column(request: HttpRequest, body: dict[str, Any]) -> Any:
             resource_id=str(body.get("resource_id", "")),
             tag=str(body.get("tag", "")),
             end_at=str(body.get("end_at", "")),
+            extra={"submissionReview": {"reviewableStatus": ["Submitted", "Completed"]}}
+            if body.get("reviewable")
+            else {},
         )
         if item.end_at:
             check_date("end_at", item.end_at)

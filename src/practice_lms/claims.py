@@ -10,6 +10,7 @@ from practice_lms.profiles import Profile
 from practice_lms.roles import list_roles_13
 from practice_lms.scene import LaunchScene
 from practice_lms.tools import SCOPE_GROUPS
+from practice_lms.upgrading import build_former_claim
 from practice_lms.variables import name_custom_13, show_history
 
 CLAIM = "https://purl.imsglobal.org/spec/lti/claim/"
@@ -26,6 +27,15 @@ def build_claims(scene: LaunchScene, *, nonce: str, now: float) -> dict[str, Any
         **_build_place(scene),
         f"{CLAIM}custom": name_custom_13(scene),
     }
+    if scene.former_tool is not None:
+        claims[f"{CLAIM}lti1p1"] = build_former_claim(
+            scene.former_tool,
+            deployment_id=scene.deployment_id,
+            issuer=scene.issuer,
+            client_id=scene.tool.client_id,
+            expires_at=claims["exp"],
+            nonce=nonce,
+        )
     endpoint = _build_endpoint(scene)
     if endpoint is not None:
         claims[ENDPOINT] = endpoint

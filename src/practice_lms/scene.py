@@ -16,6 +16,7 @@ from practice_lms.profiles import Profile, choose_profile
 from practice_lms.refusals import RefusedError
 from practice_lms.selections import Selection, find_selection
 from practice_lms.tools import Tool, get_tool
+from practice_lms.upgrading import find_former_tool
 
 DOCUMENT_TARGETS = {"window": "This window", "tab": "A new tab", "frame": "A frame"}
 CANVAS_ISSUER = "https://canvas.instructure.com"
@@ -66,6 +67,7 @@ class LaunchScene:
     target_url: str
     selection: Selection | None = None
     for_person: Person | None = None
+    former_tool: Tool | None = None
 
     @property
     def title(self) -> str:
@@ -166,6 +168,7 @@ def prepare_scene(
         item=find_line_item_of_link(db, link.id) if link else None,
         destination=destination,
         target_url=link.url if link else "",
+        former_tool=find_former_tool(db, course.id, tool) if course else None,
     )
     if destination.for_person_id:
         return _add_submission(db, scene)

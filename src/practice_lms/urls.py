@@ -79,6 +79,7 @@ urlpatterns: list[URLPattern] = [
     path("api/launch", api_launches.make_launch),
     path("api/selections", api_launches.serve_selections),
     path("api/courses/copy", api_rooms.make_copy),
+    path("api/courses/move", api_rooms.make_move),
     path("api/cartridges", api_rooms.take_cartridge),
     path("api/groups", api_rooms.serve_groups),
     path("api/columns", api_rooms.add_column),

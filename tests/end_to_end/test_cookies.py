@@ -285,3 +285,26 @@ def test_a_teacher_chooses_in_a_frame(stand: Stand, chromiums: dict[str, Browser
         assert isinstance(frame, FrameLocator)
         shown = click_new_tab(tea, frame, to="/lti/continue") if rule == "none" else frame
         expect(shown.locator("body[data-launch=waiting]")).to_have_count(1)
+
+
+def test_a_teacher_opens_work_from_the_gradebook(stand: Stand, chromiums: dict[str, BrowserContext]) -> None:
+    """From the LMS's gradebook a teacher opens a student's work, as themselves, and the student's page stays theirs."""
+    room = make_room(stand, "Review")
+    stand.lms.post("profiles", use="canvas", course=room.lms_course)
+    assignment = room.course["assignments"][0]
+    picked = {"label": assignment["title"], "points": "20", "course": room.lms_course, "tool": room.tool}
+    link = room.place(assignment["title"], assignment["url"], points=None)
+    stand.lms.post("columns", link=link, reviewable=True, **picked)
+    with PersonOf(chromiums["blocked"], room, "Ada") as ada:
+        earned = hand_in(ada.open_activity(room.lms_course, assignment["title"]), assignment["title"], wrong=1)
+        stand.wait_for_percent(room.lms_course, room.people["Ada"], assignment["title"], earned)
+    with PersonOf(chromiums["blocked"], room, "Tea") as tea:
+        tea.page.goto(f"{tea.lms}/courses/{room.lms_course}/gradebook")
+        tea.page.locator(f"tr[data-person='{room.people['Ada']}'] td a").first.click()
+        tea.page.get_by_role("link", name="Review at the tool").click()
+        shown: Page | FrameLocator = tea.page
+        if tea.page.locator("iframe.tool").count():
+            shown = tea.page.frame_locator("iframe.tool")
+        expect_landed(shown, role="teacher", assignment=assignment["id"])
+        expect(shown.get_by_role("heading", level=1)).to_contain_text("Ada")
+        assert not tea.problems
