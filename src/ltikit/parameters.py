@@ -182,6 +182,7 @@ _CLAIMS = (
     "https://purl.imsglobal.org/spec/lti/claim/",
     "https://purl.imsglobal.org/spec/lti-ags/claim/",
     "https://purl.imsglobal.org/spec/lti-nrps/claim/",
+    "https://purl.imsglobal.org/spec/lti-gs/claim/",
     "https://purl.imsglobal.org/spec/lti-dl/claim/",
     "https://purl.imsglobal.org/spec/lti/claim",
 )
@@ -196,12 +197,16 @@ _SHOWN = frozenset(
         *("context_id", "context_label", "context_title", "context_type", "lis_outcome_service_url"),
         *("lis_course_offering_sourcedid", "lis_course_section_sourcedid", "content_item_return_url"),
         *("ext_content_return_url", "ext_outcome_data_values_accepted", "lti_deployment_id"),
+        *("ext_ims_lis_memberships_url", "ext_ims_lis_basic_outcome_url", "groupsservice"),
     }
 )
-_SHOWN_BEGINNINGS = ("launch_presentation_", "tool_consumer_", "accept_", "ext_ims_lis_", "ext_content_")
+_SHOWN_BEGINNINGS = ("launch_presentation_", "tool_consumer_", "accept_", "ext_content_")
 # Our own parameters, by their canonical names, but those that name people.
 _SHOWN_PARAMETERS = frozenset(
-    {"course_target_id", "parent_course_id", "course_offering_sourcedid", "assignment_id", "page", "send_grade"}
+    {
+        *("course_target_id", "parent_course_id", "course_offering_sourcedid", "assignment_id", "page", "send_grade"),
+        *("resource_link_submission_end_date_time", "canvas_assignment_due_at"),
+    }
 )
 # About people or secret, wherever they stand.
 _MASKED = frozenset(

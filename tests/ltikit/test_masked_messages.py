@@ -119,3 +119,22 @@ def test_a_name_that_is_not_listed_tells_nothing(secret: str, name: str) -> None
     """What a platform invents is masked: at the top, in an object, in a list."""
     masked = json.dumps(mask_message({name: secret, "vendor": {name: [secret]}}), ensure_ascii=False)
     assert secret not in masked
+
+
+def test_what_a_roster_is_asked_by_is_masked() -> None:
+    """The address of the members is told, the id that opens it is not; when work is due is about nobody."""
+    masked = mask_message(
+        {
+            "ext_ims_lis_memberships_url": "https://lms.example/members",
+            "ext_ims_lis_memberships_id": "a-capability",
+            "custom_resource_link_submission_end_date_time": "2026-12-01T22:59:00Z",
+            "https://purl.imsglobal.org/spec/lti-gs/claim/groupsservice": {
+                "context_groups_url": "https://lms.example/groups"
+            },
+        }
+    )
+    text = json.dumps(masked)
+    assert masked["ext_ims_lis_memberships_url"] == "https://lms.example/members"
+    assert "a-capability" not in text
+    assert "2026-12-01T22:59:00Z" in text
+    assert "https://lms.example/groups" in text
