@@ -35,6 +35,8 @@ from courseway.grades.failure_mail import tell_failures
 from courseway.grades.outbox import revive_reinstated
 from courseway.grades.result_checks import check_due, plan_nightly
 from courseway.learning.due import settle
+from courseway.lms.notice_subscriptions import subscribe_due
+from courseway.lms.notices import act_on_due, forget_old_notices
 from courseway.lms.rosters import read_due_rosters, want_rosters
 
 logger = logging.getLogger(__name__)
@@ -79,6 +81,7 @@ def run_worker(
     ]
     # An LMS that is slow to list its members holds up at most one of them.
     readers = [_Beside(f"rosters-{number}", _RosterTurns(poll_seconds)) for number in (1, 2)]
+    readers.append(_Beside("notices", _NoticeTurns(poll_seconds)))
     consumer: HintConsumer | None = None
     settle_at = revive_at = 0.0
     try:
@@ -204,6 +207,27 @@ class _ResultTurns:
             plan_nightly(now=self._clock())
         if not check_due(now=self._clock()):
             self._is_awake.wait(SECONDS_BETWEEN_CHECKS)
+
+    def close(self) -> None:
+        """Nothing is kept between turns."""
+
+
+class _NoticeTurns:
+    """Notices that came, and LMSs that are to send some."""
+
+    def __init__(self, poll_seconds: float) -> None:
+        self._poll_seconds = poll_seconds
+        self._clear_at = 0.0
+        self._is_awake = threading.Event()
+        self.wake = self._is_awake.set
+
+    def turn(self) -> None:
+        now = timezone.now()
+        if time.monotonic() >= self._clear_at:
+            self._clear_at = time.monotonic() + CLEAR_SECONDS
+            forget_old_notices(now=now)
+        if not (act_on_due(now=now) + subscribe_due(now=now)):
+            self._is_awake.wait(self._poll_seconds)
 
     def close(self) -> None:
         """Nothing is kept between turns."""

@@ -73,5 +73,9 @@ def course_navigation_url() -> str:
     return absolute("/lti/course_navigation")
 
 
+def notices_url() -> str:
+    return absolute("/lti/notices")
+
+
 def canvas_json_url() -> str:
     return absolute("/lti/canvas.json")

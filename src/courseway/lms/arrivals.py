@@ -34,6 +34,7 @@ from courseway.lms.models import (
     ResourceLink,
 )
 from courseway.lms.models import Launch as LaunchRow
+from courseway.lms.notice_subscriptions import want_notices
 from courseway.lms.platforms import KnownPlatform
 from courseway.lms.resolve import Resolution
 from courseway.lms.roster_rows import roster_place
@@ -49,6 +50,7 @@ from ltikit.errors import ReplayError, UnknownDeploymentError
 from ltikit.launch import Launch
 from ltikit.parameters import write_masked
 from ltikit.sections import read_sections
+from ltikit.v13.notices import read_notice_service
 from ltikit.vocabulary import LTI11_MIGRATION
 
 SEND_MODES = ("grade_release", "always", "changed")
@@ -158,6 +160,8 @@ def arrive(
             store_sections(read_sections(launch), context_pk=context_pk, person_pk=person_pk, now=now)
             if place.assignment_pk is not None:
                 store_due_dates(read_due_dates(launch), link_pk=link_pk, person_pk=person_pk, now=now)
+        if (offered := read_notice_service(launch)) is not None:
+            want_notices(deployment_pk, offered, now=now)
         if role == Role.MENTOR:
             store_mentor_list(launch, platform_pk=platform.pk, course_pk=place.course_pk, person_pk=person_pk, now=now)
         rows = (identity_pk, person_pk, link_pk, context_pk)
@@ -272,6 +276,7 @@ def fingerprint(launch: Launch, asked: str, lti_id_field: str) -> str:
             launch.ags and [sorted(launch.ags.scopes), launch.ags.lineitems_url, launch.ags.lineitem_url],
             launch.outcomes and [launch.outcomes.url, launch.outcomes.sourcedid, sorted(launch.outcomes.accepts)],
             launch.roster and [launch.roster.url, launch.roster.kind, launch.roster.id],
+            (offer.url if (offer := read_notice_service(launch)) else ""),
             launch.groups and [launch.groups.url, launch.groups.sets_url],
             _facts_of_the_course(launch),
             launch.platform.family,

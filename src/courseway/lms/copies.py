@@ -7,7 +7,7 @@ from datetime import datetime
 from courseway.courses.copying import copy_course
 from courseway.courses.models import Assignment, Course
 from courseway.lms.detection import candidate_of
-from courseway.lms.models import CourseIdentity, Platform
+from courseway.lms.models import CourseContext, CourseIdentity, Platform
 from courseway.lms.refusals import DeletedTargetError
 from courseway.lms.resolve import CourseFacts, Resolution, check_openable
 from ltikit.launch import Launch
@@ -24,6 +24,8 @@ def make_child(
     stored = CourseIdentity.objects.select_related("course").filter(platform=platform_pk, identity=resolution.identity)
     if (known := stored.first()) is not None:
         child = known.course
+    elif (prepared := _find_prepared(launch, platform_pk, parent)) is not None:
+        child = prepared
     else:
         child = copy_course(Course.objects.get(pk=parent.pk), title=_name_child(launch), now=now)
         CourseIdentity.objects.create(
@@ -36,6 +38,20 @@ def make_child(
         raise DeletedTargetError
     check_openable(candidate_of(assignment, child), launch.role)
     return child, assignment
+
+
+def _find_prepared(launch: Launch, platform_pk: int, parent: CourseFacts) -> Course | None:
+    """The child that a notice or another launch of this LMS course made while this one was on its way."""
+    if launch.context is None:
+        return None
+    connected = CourseContext.objects.select_related("course").filter(
+        context__deployment__platform=platform_pk,
+        context__deployment__deployment_id=launch.deployment_id,
+        context__context_id=launch.context.id,
+        course__parent=parent.pk,
+    )
+    found = connected.order_by("pk").first()
+    return found.course if found else None
 
 
 def _name_child(launch: Launch) -> str:

@@ -96,6 +96,45 @@ class Registration(models.Model):
         return f"{self.issuer} · {self.client_id}"
 
 
+class NoticeSubscription(models.Model):
+    """That a deployment's LMS shall send us notices (Platform Notification Service), and what became of it."""
+
+    deployment = models.OneToOneField("Deployment", on_delete=models.CASCADE, related_name="notice_subscription")
+    url = models.URLField(max_length=2000)
+    kinds = models.JSONField(default=list)
+    subscribed_at = models.DateTimeField(null=True, blank=True)
+    greeted_at = models.DateTimeField(null=True, blank=True)  # when the LMS's test notice came
+    detail = models.TextField(blank=True)  # why it was refused
+    next_try_at = models.DateTimeField(null=True, db_index=True)
+    lease_token = models.CharField(max_length=32, blank=True)
+
+    def __str__(self) -> str:
+        return f"{self.deployment} · {self.url}"
+
+
+class Notice(models.Model):
+    """One notice that came, signed and for us. The unique id is the guard against replays."""
+
+    platform = models.ForeignKey(Platform, on_delete=models.CASCADE, related_name="notices")
+    deployment = models.ForeignKey("Deployment", on_delete=models.CASCADE, related_name="notices")
+    notice_id = models.CharField(max_length=255)
+    kind = models.CharField(max_length=255)
+    context_id = models.CharField(max_length=255, blank=True)
+    context_title = models.CharField(max_length=500, blank=True)
+    origin_context_ids = models.JSONField(default=list)
+    received_at = models.DateTimeField(db_index=True)
+    outcome = models.CharField(max_length=40, blank=True)
+    tries = models.PositiveIntegerField(default=0)
+    next_try_at = models.DateTimeField(null=True, db_index=True)
+    lease_token = models.CharField(max_length=32, blank=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["platform", "notice_id"], name="notice_once")]
+
+    def __str__(self) -> str:
+        return f"{self.kind} · {self.notice_id}"
+
+
 class RegistrationLink(models.Model):
     """A one-time link by which an LMS registers us for an organization (`registration_links`). Its hash is kept."""
 

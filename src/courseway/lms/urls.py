@@ -7,6 +7,7 @@ from django.urls import path
 from courseway.lms import views
 from courseway.lms.dynamic_registration_views import open_registration
 from courseway.lms.frames import show_kept
+from courseway.lms.notice_views import take_notices
 from courseway.lms.tab_views import continue_in_tab
 from courseway.lms.tool_config_views import show_canvas_json, show_tool_xml
 
@@ -20,6 +21,7 @@ urlpatterns = [
     path("continue", continue_in_tab, name="continue"),
     path("config.xml", show_tool_xml, name="config_xml"),
     path("canvas.json", show_canvas_json, name="canvas_json"),
+    path("notices", take_notices, name="notices"),
     path("register/<str:token>", open_registration, name="register"),
     path("a/<str:assignment>", views.launch, name="assignment"),
     path("c/<str:content>", views.launch, name="content"),
