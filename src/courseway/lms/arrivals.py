@@ -160,7 +160,7 @@ def arrive(
             store_sections(read_sections(launch), context_pk=context_pk, person_pk=person_pk, now=now)
             if place.assignment_pk is not None:
                 store_due_dates(read_due_dates(launch), link_pk=link_pk, person_pk=person_pk, now=now)
-        if (offered := read_notice_service(launch)) is not None:
+        if vocabulary.NOTICE_SERVICE in launch.raw and (offered := read_notice_service(launch)) is not None:
             want_notices(deployment_pk, offered, now=now)
         if role == Role.MENTOR:
             store_mentor_list(launch, platform_pk=platform.pk, course_pk=place.course_pk, person_pk=person_pk, now=now)
@@ -276,7 +276,7 @@ def fingerprint(launch: Launch, asked: str, lti_id_field: str) -> str:
             launch.ags and [sorted(launch.ags.scopes), launch.ags.lineitems_url, launch.ags.lineitem_url],
             launch.outcomes and [launch.outcomes.url, launch.outcomes.sourcedid, sorted(launch.outcomes.accepts)],
             launch.roster and [launch.roster.url, launch.roster.kind, launch.roster.id],
-            (offer.url if (offer := read_notice_service(launch)) else ""),
+            str(launch.raw.get(vocabulary.NOTICE_SERVICE, "")),
             launch.groups and [launch.groups.url, launch.groups.sets_url],
             _facts_of_the_course(launch),
             launch.platform.family,
