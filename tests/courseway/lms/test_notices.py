@@ -107,12 +107,14 @@ def test_a_notice_after_the_launch_changes_nothing(cast: Cast, lms: Lms13, maste
     assert NoticeRow.objects.get().outcome == "known_already"
 
 
+@pytest.mark.quirk("C43")
 def test_without_a_notice_the_launch_does_it_all(cast: Cast, lms: Lms13, master: Course) -> None:
     """Nothing depends on a notice: the first launch makes the child as ever."""
     assert launch_copy(lms, master).status_code == 303
     assert Course.objects.filter(parent=master).count() == 1
 
 
+@pytest.mark.quirk("G40", "C43")
 def test_a_replayed_notice_counts_once(cast: Cast, lms: Lms13, master: Course) -> None:
     """The same notice in one message, in ten, and signed anew with the same id: one row, one child."""
     token = make_notice(lms)
@@ -188,6 +190,7 @@ def test_another_platforms_course_is_not_copied(cast: Cast, lms: Lms13, master: 
     assert set(NoticeRow.objects.values_list("outcome", flat=True)) == {"nothing_known"}
 
 
+@pytest.mark.quirk("C43")
 def test_notices_of_other_kinds_and_without_origin_are_put_aside(cast: Cast, lms: Lms13, master: Course) -> None:
     """What nobody here uses, and a copy of unknown origin (C43), are taken and change nothing."""
     send(make_notice(lms, "a", **{CLAIM + "notice": {"id": "a", "type": "LtiAssetProcessorSubmissionNotice"}}))
@@ -266,6 +269,7 @@ def test_a_launch_that_offers_notices_makes_us_subscribe(
     assert subscription.greeted_at is not None
 
 
+@pytest.mark.quirk("C44")
 def test_a_refused_subscription_waits_a_day(cast: Cast, lms: Lms13, service: tuple[Server, type[Service]]) -> None:
     """The scope is often missing in the school's key (C44): the launch goes on, the reason is kept, and we ask again
     after a day, not before."""
