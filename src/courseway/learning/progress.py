@@ -96,7 +96,7 @@ def starts_in_lms(course: Course) -> bool:
 def list_course_work(
     courses: list[tuple[Course, Person]], *, launched_assignment: str = "", now: datetime
 ) -> list[CourseWork]:
-    """The work of one human in all these courses, in five statements however many there are."""
+    """The work of one human in all these courses, in six statements however many there are."""
     persons = {person.pk for _, person in courses}
     course_pks = [course.pk for course, _ in courses]
     assignments = list(
