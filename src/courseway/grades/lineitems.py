@@ -87,7 +87,8 @@ def _find_leased(link: ResourceLink, assignment: Assignment, *, token: str, gone
         else:
             search = LineItemSearch.objects.get(resource_link=link)
             url = yield from _find_or_make(link, assignment, search, token=token, gone_url=gone_url, now=now)
-            ResourceLink.objects.filter(pk=link.pk, lineitem_url=gone_url).update(lineitem_url=url)
+            # The gone one may be forgotten by now; one that a launch named meanwhile stays.
+            ResourceLink.objects.filter(pk=link.pk, lineitem_url__in=(gone_url, "")).update(lineitem_url=url)
             LineItemSearch.objects.filter(pk=search.pk).update(gone_at=None, may_create_at=None)
         link.lineitem_url = url
         return url

@@ -122,6 +122,19 @@ def test_a_column_that_was_deleted(cast: Cast, tom: Client, school: School, ada:
     assert look(tom, cast) == {"Operators": "found"}
 
 
+def test_a_deleted_column_that_nobody_needed_yet(cast: Cast, tom: Client, school: School, ada: str) -> None:
+    """A column that is seen to be gone before a grade needed it is made by one click, and is in use from then on."""
+    (column,) = columns_of(school)
+    school.lms.post("delete", kind="line_item", id=column["id"])
+    assert look(tom, cast) == {"Operators": "gone"}
+    fix(tom, cast, "make")
+    assert look(tom, cast) == {"Operators": "found"}
+    grade(cast, school, ada, 90)
+    assert drain(until_empty=True, timeout=10)["sent"] == 1
+    assert school.lms.read_grade(school.course, ada) == "9"
+    assert len(columns_of(school)) == 1
+
+
 def test_several_columns_of_a_link(cast: Cast, tom: Client, school: School, ada: str) -> None:
     """Where the LMS has two columns for a link the teacher chooses one; all grades of the link go there."""
     grade(cast, school, ada, 80)
