@@ -28,6 +28,7 @@
                                          editor_button, account_navigation.
                                          Options: see `practice_lms.tools.ToolOptions`, among them "privacy",
                                          "selection_method", "shares_roster", "shares_groups", "oauth_compliant".
+    GET  /api/notices                   the notices that were sent to tools;  POST {"again": id} sends one once more
     POST /api/registrations             {"tool_url", "profile"?, "is_old"? (as a Moodle of 2020)} begins a registration
                                          by that address; answers {"id", "url" to open in a browser, "token", ..}
                                         {"activate": tool id} lets a registered tool be opened

@@ -9,7 +9,7 @@ from practice_lms.installation import Addresses
 from practice_lms.profiles import Profile
 from practice_lms.roles import list_roles_13
 from practice_lms.scene import LaunchScene
-from practice_lms.tools import SCOPE_GROUPS
+from practice_lms.tools import SCOPE_GROUPS, SCOPE_NOTICES
 from practice_lms.upgrading import build_former_claim
 from practice_lms.variables import name_custom_13, show_history
 
@@ -43,6 +43,13 @@ def build_claims(scene: LaunchScene, *, nonce: str, now: float) -> dict[str, Any
         claims[ROSTER] = {
             "context_memberships_url": make_roster_url(scene),
             "service_versions": ["2.0"],
+        }
+    if scene.tool.options.sends_notices:
+        claims[f"{CLAIM}platformnotificationservice"] = {
+            "service_versions": ["1.0"],
+            "platform_notification_service_url": f"{scene.addresses.issuer}/lti/notices/{scene.tool.id}",
+            "scope": [SCOPE_NOTICES],
+            "notice_types_supported": ["LtiHelloWorldNotice", "LtiContextCopyNotice"],
         }
     if scene.tool.options.shares_groups and scene.course is not None:
         groups_url = f"{scene.addresses.issuer}/lti/groups/{scene.course.id}"

@@ -13,6 +13,7 @@ from practice_lms.columns import list_line_items, save_line_item
 from practice_lms.courses import Course, add_course, get_course
 from practice_lms.links import Link, add_link, list_links
 from practice_lms.modules import add_module, list_modules, list_pages, save_page
+from practice_lms.notices import announce_copy
 from practice_lms.people import enroll, find_membership
 from practice_lms.profiles import choose_profile
 from practice_lms.refusals import RefusedError
@@ -71,6 +72,7 @@ def copy_course(
     _copy_loose_columns(db, copy, source)
     for person_id in people:
         _enroll_again(db, source, course, person_id)
+    announce_copy(db, source, course, copy.tools)
     return copy
 
 

@@ -15,7 +15,7 @@ from urllib.parse import urlencode, urlsplit
 from practice_lms.installation import Addresses, list_addresses, need_setting
 from practice_lms.profiles import Profile, check_profile, choose_profile
 from practice_lms.refusals import RefusedError
-from practice_lms.tools import ALL_SCOPES, SCOPE_ROSTER, Tool, check_address, save_tool
+from practice_lms.tools import ALL_SCOPES, SCOPE_NOTICES, SCOPE_ROSTER, Tool, check_address, save_tool
 
 PLATFORM = "https://purl.imsglobal.org/spec/lti-platform-configuration"
 TOOL = "https://purl.imsglobal.org/spec/lti-tool-configuration"
@@ -105,6 +105,7 @@ def describe_platform(db: sqlite3.Connection, offer: Offer | None, authorization
     here = list_addresses(need_setting(db, "public_url"))
     if offer is not None and profile.name == "canvas":
         _check_token(offer, authorization)
+    notices = [SCOPE_NOTICES] if profile.name == "canvas" else []
     own: dict[str, Any] = {
         "product_family_code": profile.family_code,
         "version": profile.version,
@@ -119,7 +120,7 @@ def describe_platform(db: sqlite3.Connection, offer: Offer | None, authorization
         "token_endpoint_auth_signing_alg_values_supported": ["RS256"],
         "jwks_uri": here.keyset_url,
         "registration_endpoint": _make_endpoint(here, offer, profile),
-        "scopes_supported": ["openid", *ALL_SCOPES, SCOPE_ROSTER],
+        "scopes_supported": ["openid", *ALL_SCOPES, SCOPE_ROSTER, *notices],
         "response_types_supported": ["id_token"],
         "response_modes_supported": ["form_post"],
         "subject_types_supported": ["public"],
@@ -222,7 +223,11 @@ def _build_values(
         "scopes": [scope for scope in scopes if scope in ALL_SCOPES],
         "custom": own.get("custom_parameters") or {},
         "placements": _read_placements(own),
-        "options": {"shares_roster": SCOPE_ROSTER in asked, "privacy": _read_privacy(profile, own)},
+        "options": {
+            "shares_roster": SCOPE_ROSTER in asked,
+            "sends_notices": SCOPE_NOTICES in asked and profile.name == "canvas",
+            "privacy": _read_privacy(profile, own),
+        },
         "profile": offer.profile,
         "origin": "registration",
         "state": "pending" if profile.has("M16") else "active",

@@ -99,7 +99,7 @@ def give_token(request: HttpRequest, *, now: float) -> HttpResponse:
 
 
 @lru_cache(maxsize=1)
-def _open_client() -> httpx2.Client:
+def open_client() -> httpx2.Client:
     """One client for the process. Proxies of the environment are for other networks than this machine's own.
 
     A tool behind a certificate that nobody knows is believed when PRACTICE_LMS_CA_FILE names that certificate.
@@ -112,7 +112,7 @@ def _open_client() -> httpx2.Client:
 
 def fetch_keyset(url: str) -> dict[str, Any]:
     try:
-        answer = _open_client().get(url)
+        answer = open_client().get(url)
         document = answer.raise_for_status().json()
     except (httpx2.HTTPError, ValueError) as error:
         raise RefusedError(

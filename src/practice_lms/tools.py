@@ -20,6 +20,7 @@ SCOPE_RESULT_READ = AGS + "result.readonly"
 SCOPE_SCORE = AGS + "score"
 SCOPE_GROUPS = "https://purl.imsglobal.org/spec/lti-gs/scope/contextgroup.readonly"
 SCOPE_ROSTER = "https://purl.imsglobal.org/spec/lti-nrps/scope/contextmembership.readonly"
+SCOPE_NOTICES = "https://purl.imsglobal.org/spec/lti/scope/noticehandlers"
 ALL_SCOPES = (SCOPE_LINE_ITEM, SCOPE_LINE_ITEM_READ, SCOPE_RESULT_READ, SCOPE_SCORE)
 
 ADDRESS = re.compile(r"[!-~]+")
@@ -95,6 +96,8 @@ class ToolOptions:
     """Whether launches name the roster: Names and Role Provisioning by LTI 1.3, memberships by LTI 1.1."""
     shares_groups: bool = False
     """Whether launches of LTI 1.3 name the groups of the course (Course Groups)."""
+    sends_notices: bool = False
+    """Whether launches of LTI 1.3 offer notices (Platform Notification Service), and tokens register for them."""
     selection_method: str = "content_item"
     """How an LTI 1.1 tool is asked for links: `content_item`, or Canvas's older `ext_content_return_url`."""
 
@@ -168,7 +171,8 @@ class Tool:
     def granted_scopes(self) -> tuple[str, ...]:
         """What this tool's tokens may be for."""
         roster = (SCOPE_ROSTER,) if self.options.shares_roster else ()
-        return (*self.scopes, *roster, *((SCOPE_GROUPS,) if self.options.shares_groups else ()))
+        groups = (SCOPE_GROUPS,) if self.options.shares_groups else ()
+        return (*self.scopes, *roster, *groups, *((SCOPE_NOTICES,) if self.options.sends_notices else ()))
 
     def find_address(self, placement: str) -> str:
         """Where a placement of this tool leads, or a refusal: it has to be one of its own."""

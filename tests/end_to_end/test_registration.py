@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
 from urllib.parse import urlsplit
@@ -187,3 +189,42 @@ def test_pages_of_a_registration_fit(stand: Stand, browser: Browser, width: int)
     over = httpx2.get(f"{stand.courseway.url}/lti/register/nothing", trust_env=False)
     assert over.status_code == 410
     assert urlsplit(str(over.url)).path == "/lti/register/nothing"
+
+
+def wait_for(ask: Callable[[], Any], *, seconds: float = 30) -> Any:
+    give_up_at = time.monotonic() + seconds
+    while not (found := ask()):
+        assert time.monotonic() < give_up_at
+        time.sleep(0.1)
+    return found
+
+
+def test_a_canvas_tells_of_its_copied_course(stand: Stand) -> None:
+    """Registered with the right to notices: the first launch makes us subscribe, the greeting comes, and a course that
+    is copied in the LMS has its child here before anybody opens it; a notice sent again makes no second one."""
+    course = stand.import_example("constant_urls=true", "course_copy=true")
+    offer = stand.lms.post("registrations", tool_url=make_link(stand), profile="canvas")
+    assert confirm_as_owner(stand, offer["url"]).status_code == 200
+    tool = stand.lms.get("registrations", id=offer["id"])["tool_id"]
+    stand.lms.post("registrations", activate=tool)
+    lms_course = stand.lms.post("courses", title="Master", profile="canvas")["id"]
+    student = stand.lms.add_person(lms_course, "learner", given_name="Nora", family_name="Notice")
+    first = course["assignments"][0]
+    link = stand.lms.post("links", course=lms_course, tool=tool, title="First", url=first["constant_url"], points=10)
+    stand.lms.post("links", id=link["id"], custom=first["custom"])
+    with PlainBrowser(stand.lms, student) as browser:
+        assert browser.launch(link["id"]).marks["launch"] == "ok"
+
+    def list_sent(kind: str) -> list[Any]:
+        return [one for one in stand.lms.get("notices") if (one["tool_id"], one["kind"]) == (tool, kind)]
+
+    wait_for(lambda: [one for one in list_sent("LtiHelloWorldNotice") if one["status"] == 200])
+    copy = stand.lms.post("courses/copy", course=lms_course, title="Autumn", sourcedid="AUTUMN", people=[student])
+    children = wait_for(lambda: stand.courseway.run("course", "show", course["id"])["children"])
+    sent = list_sent("LtiContextCopyNotice")[0]
+    stand.lms.post("notices", again=sent["id"])
+    wait_for(lambda: list_sent("LtiContextCopyNotice")[0]["status"] == 200)
+    with PlainBrowser(stand.lms, student) as browser:
+        assert browser.launch(copy["links"][link["id"]]).marks["launch"] == "ok"
+    assert stand.courseway.run("course", "show", course["id"])["children"] == children
+    assert len(children) == 1

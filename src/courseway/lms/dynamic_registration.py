@@ -38,6 +38,7 @@ SCOPES: Final = (
     vocabulary.SCOPE_RESULT_READONLY,
     vocabulary.SCOPE_SCORE,
     vocabulary.SCOPE_MEMBERSHIP_READONLY,
+    vocabulary.SCOPE_GROUPS_READONLY,
     vocabulary.SCOPE_NOTICE_HANDLERS,
 )
 MAX_BYTES: Final = 256 * 1024
