@@ -247,7 +247,7 @@ def test_launches_at_once_do_not_disturb_each_other(
 
 def click_once_offered(person: LmsScreen, frame: FrameLocator) -> Page:
     """The click into a new tab, in one of several frames: only one of them can hold the focus."""
-    expect(frame.locator("[data-blocked]")).to_be_visible()
+    expect(frame.locator("p[data-blocked]")).to_be_visible()
     person.page.bring_to_front()
     with person.context.expect_page() as opened:
         frame.get_by_role("button", name="Open in a new tab").click()

@@ -90,8 +90,8 @@
   }
 
   function offerNewTab() {
-    page.querySelector("[data-waiting]").hidden = true;
-    page.querySelector("[data-blocked]").hidden = false;
+    document.querySelectorAll("[data-waiting]").forEach((element) => { element.hidden = true; });
+    document.querySelectorAll("[data-blocked]").forEach((element) => { element.hidden = false; });
     if (form) form.hidden = true;
     const button = page.querySelector("[data-new-tab] button");
     button.classList.add("button-primary");
