@@ -18,6 +18,7 @@ from courseway.lms.instructors import list_approved
 from courseway.lms.launch_details import EMAIL, NAME, SOURCEDID, USER_ID
 from courseway.lms.models import Context, ContextMembership, CourseContext, Launch, LmsIdentity, Platform
 from courseway.lms.trusted_emails import find_trusted_person
+from courseway.lms.upgrades import find_former_people
 from courseway.orgs.models import Person
 from ltikit.members import Member, MemberStatus
 
@@ -49,7 +50,7 @@ def apply_roster(
     for start in range(0, len(active), CHUNK):
         chunk = active[start : start + CHUNK]
         with transaction.atomic():
-            people = _store_people(platform, chunk, now)
+            people = _store_people(context, chunk, now)
             roles = {people[member.user_id]: Role(member.role.value) for member in chunk}
             came += _let_in(context, roles, now)
         present |= roles.keys()
@@ -57,15 +58,18 @@ def apply_roster(
     return Changes(came, _let_out(context, platform, gone, present, is_whole=is_whole, began_at=began_at))
 
 
-def _store_people(platform: Platform, members: Sequence[Member], now: datetime) -> dict[str, int]:
+def _store_people(context: Context, members: Sequence[Member], now: datetime) -> dict[str, int]:
     """The person of each member by LMS user id: found by identity, else made. Names and e-mails follow the LMS (C3)."""
+    platform = context.deployment.platform
     ids = [member.user_id for member in members]
     known = {one.lms_user_id: one for one in _identities(platform, ids).select_related("person")}
     _rename((known[member.user_id], member) for member in members if member.user_id in known)
     new = [member for member in members if member.user_id not in known]
     if not new:
         return {user_id: one.person_id for user_id, one in known.items()}
-    assumed = _make_people(platform, new, now)
+    then = {member.user_id: member.legacy_user_id or member.user_id for member in new}
+    former = find_former_people(platform, context.deployment.deployment_id, then)
+    assumed = former | _make_people(platform, [member for member in new if member.user_id not in former], now)
     field = platform.organization.lti_id_field
     LmsIdentity.objects.bulk_create(
         (

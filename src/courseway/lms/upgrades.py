@@ -6,6 +6,7 @@ ids that happen to be equal. From then on each id of one version leads to what t
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -76,6 +77,20 @@ def remember_former(launch: Launch, platform: KnownPlatform, former: Former, per
         ],
         ignore_conflicts=True,
     )
+
+
+def find_former_people(platform: Platform, deployment_id: str, ids: Mapping[str, str]) -> dict[str, int]:
+    """People of a roster whom the LMS's other version of LTI knew. `ids` are their ids there, by their ids of today."""
+    if not platform.is_joined or not ids:
+        return {}
+    if platform.version == Platform.Version.V13:
+        joins = PlatformJoin.objects.filter(platform=platform, deployment_id__in=("", deployment_id))
+        others = set(joins.values_list("former", flat=True))
+    else:
+        others = set(PlatformJoin.objects.filter(former=platform).values_list("platform", flat=True))
+    rows = LmsIdentity.objects.filter(platform__in=others, lms_user_id__in=set(ids.values())).order_by("-pk")
+    known = dict(rows.values_list("lms_user_id", "person"))
+    return {today: known[then] for today, then in ids.items() if then in known}
 
 
 def join_platforms(platform_pk: int, former_pk: int, *, deployment_id: str, now: datetime) -> None:

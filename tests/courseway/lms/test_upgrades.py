@@ -14,9 +14,11 @@ from courseway.grades.moving import move_superseded
 from courseway.learning.models import Submission
 from courseway.learning.scoring import set_grade
 from courseway.lms import platforms
-from courseway.lms.models import Arrival, CourseContext, Launch, LmsIdentity, PlatformJoin, ResourceLink
+from courseway.lms.models import Arrival, Context, CourseContext, Launch, LmsIdentity, PlatformJoin, ResourceLink
+from courseway.lms.roster_changes import apply_roster
 from courseway.lms.upgrades import join_platforms
 from courseway.orgs.models import Person
+from ltikit.members import Member
 from ltikit.v13.migration import sign_consumer_key
 from tests.cast import Cast
 from tests.courseway.lms.test_launch import land
@@ -202,6 +204,28 @@ def test_an_owner_joins_by_hand(cast: Cast, lms11: Lms11, lms13: Lms13) -> None:
     target = {CLAIM + "target_link_uri": f"{TOOL}/lti/a/{cast.operators.public_id}"}
     launch13(Client(), lms13, None, claim={}, sub="later", **target)
     assert person_of(lms13, "later") != person_of(lms11, "later")
+
+
+@pytest.mark.quirk("G11")
+def test_a_roster_knows_who_people_were(cast: Cast, lms11: Lms11, lms13: Lms13) -> None:
+    """A list that arrives before a student's first launch by LTI 1.3 doubles nobody: old ids, or equal ones, count."""
+    launch11(lms11, cast)
+    launch11(lms11, cast, user_id="same-id", lis_person_name_full="Bo")
+    launch11(lms11, cast, user_id="teacher", lis_person_name_full="Tina")
+    launch13(Client(), lms13, lms11, claim={**FORMER, "user_id": "teacher"}, sub="sub-t")
+    people = Person.objects.count()
+    context = Context.objects.select_related("deployment__platform__organization").get(
+        deployment__platform=lms13.platform
+    )
+    members = [
+        Member("sub-1", ("Learner",), legacy_user_id="old-user", name="Sally"),
+        Member("same-id", ("Learner",), name="Bo"),
+        Member("sub-t", ("Instructor",), name="Tina"),
+    ]
+    apply_roster(context, members, is_whole=True, began_at=NOW, now=NOW)
+    assert Person.objects.count() == people
+    assert person_of(lms13, "sub-1") == person_of(lms11, "old-user")
+    assert person_of(lms13, "same-id") == person_of(lms11, "same-id")
 
 
 def test_both_versions_side_by_side_cost_what_they_did(cast: Cast, lms11: Lms11, lms13: Lms13) -> None:
