@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 
 import pytest
 from playwright.sync_api import Browser, expect
@@ -75,3 +76,28 @@ def test_a_course_is_upgraded_and_taken_back(stand: Stand, browser: Browser) -> 
     assert not [one for one in refused if one["context_id"] == room.lms_course]
     owed = stand.courseway.run("deliveries", "--org", stand.org)
     assert {one["state"] for one in owed if one["person"] in dict(after)} <= {"sent", "unchanged"}, owed
+
+
+def test_what_is_owed_moves_too(stand: Stand, browser: Browser) -> None:
+    """A grade that the old service did not take goes by the new one after the next launch; nothing stays stuck."""
+    room = make_room(stand, "Owed", "1.1")
+    later = stand.add_registration("Owed by LTI 1.3")["tool"]["id"]
+    first, _ = room.place_assignments(2)
+    stand.lms.post("faults", services="outcomes", kind="status", status=503)
+    try:
+        with room.be(browser, "Ada") as ada:
+            percent = hand_in(ada.open_activity(room.lms_course, first["title"]), first["title"], wrong=1)
+            expect(ada.page.get_by_text("Handed in").first).to_be_visible()
+            move(room, room.tool, later)
+            expect_landed(ada.open_activity(room.lms_course, first["title"]), role="student")
+        stand.wait_for_percent(room.lms_course, room.people["Ada"], first["title"], percent)
+        give_up_at = time.monotonic() + 90
+        while True:
+            owed = stand.courseway.run("deliveries", "--org", stand.org)
+            states = {one["state"] for one in owed if one["person"] == f"Ada {room.name}"}
+            if states and states <= {"sent", "unchanged"}:
+                break
+            assert time.monotonic() < give_up_at, owed
+            time.sleep(0.5)
+    finally:
+        stand.lms.post("faults", clear=True)
