@@ -105,6 +105,7 @@ def _page(
     deployments = (
         Deployment.objects.filter(platform=registration.platform_id)
         .annotate(launched_at=Subquery(accepted.order_by("-pk").values("at")[:1]))
+        .select_related("notice_subscription")
         .order_by("approved", "pk")
     )
     words = {

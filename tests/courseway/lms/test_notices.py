@@ -266,6 +266,9 @@ def test_a_launch_that_offers_notices_makes_us_subscribe(
     act_on_due(now=datetime.now(UTC))
     subscription = NoticeSubscription.objects.get()
     assert subscription.subscribed_at is not None
+    owner = Client()
+    owner.force_login(cast.olive)
+    assert "subscribed" in owner.get(f"/o/acme/lti/registrations/{lms.platform.public_id}").content.decode()
     assert subscription.greeted_at is not None
 
 
@@ -280,6 +283,9 @@ def test_a_refused_subscription_waits_a_day(cast: Cast, lms: Lms13, service: tup
     now = datetime.now(UTC)
     assert subscribe_due(now=now) == 1
     assert "403" in NoticeSubscription.objects.get().detail
+    owner = Client()
+    owner.force_login(cast.olive)
+    assert "HTTP 403" in owner.get(f"/o/acme/lti/registrations/{lms.platform.public_id}").content.decode()
     assert subscribe_due(now=now + COOL_DOWN - timedelta(minutes=1)) == 0
     handler.status = 200
     assert subscribe_due(now=now + COOL_DOWN) == 1
