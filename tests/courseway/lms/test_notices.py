@@ -5,21 +5,25 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
+from threading import Barrier
 from typing import Any
 
 import pytest
+from django.db import connection
 from django.test import Client
 from joserfc.jwk import RSAKey
 
 from courseway.courses.models import Course
+from courseway.lms import platforms
 from courseway.lms.models import CourseContext, CourseIdentity, Deployment, NoticeSubscription, Registration
 from courseway.lms.models import Notice as NoticeRow
 from courseway.lms.notice_subscriptions import COOL_DOWN, subscribe_due
 from courseway.lms.notices import KEPT, act_on_due, forget_old_notices
 from ltikit import vocabulary
 from ltikit.v13.notices import CONTEXT_COPY, HELLO_WORLD
-from tests.cast import Cast
+from tests.cast import Cast, make_cast
 from tests.courseway.http_servers import Handler, Server, serve_http
 from tests.visits import CLAIM, MEMBERSHIP, Lms13, make_key, make_lms13
 
@@ -290,3 +294,40 @@ def test_a_refused_subscription_waits_a_day(cast: Cast, lms: Lms13, service: tup
     handler.status = 200
     assert subscribe_due(now=now + COOL_DOWN) == 1
     assert NoticeSubscription.objects.get().detail == ""
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_notice_and_many_first_launches_at_once_make_one_child() -> None:
+    """A notice that is acted on while ten people open the copied course for the first time: one child, and everybody
+    lands in it."""
+    platforms.forget_all()
+    cast = make_cast()
+    lms = make_lms13(cast.acme)
+    Course.objects.filter(pk=cast.course.pk).update(constant_urls=True, course_copy=True)
+    cast.course.refresh_from_db()
+    assert lms.launch(Client(), cast.operators).status_code == 303
+    assert send(make_notice(lms)).status_code == 200
+    source = {CLAIM + "lis": {"course_offering_sourcedid": "AUTUMN-1"}}
+    barrier = Barrier(11)
+
+    def open_copy(number: int) -> int:
+        barrier.wait()
+        try:
+            return int(launch_copy(lms, cast.course, sub=f"user-{number}", **source).status_code)
+        finally:
+            connection.close()
+
+    def act() -> int:
+        barrier.wait()
+        try:
+            return act_on_due(now=soon())
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(11) as pool:
+        acting = pool.submit(act)
+        statuses = list(pool.map(open_copy, range(10)))
+    assert acting.result() == 1
+    assert statuses == [303] * 10
+    child = Course.objects.get(parent=cast.course)
+    assert child.enrollments.count() == 10
