@@ -18,8 +18,8 @@ setup: ## Make or refresh .venv (Python 3.11 or newer); quick when nothing chang
 demo: setup ## Run the main job: an LMS, a course, a grade. ARGS="--port 8000 --lms-port 8001 --fresh"
 	@$(VENV)/bin/courseway demo $(ARGS)
 
-programs: setup ## Find Chromium and nginx for the tests, or install them with apt-get
-	@scripts/programs.sh chromium nginx
+programs: setup ## Find Chromium, nginx, RabbitMQ and Redis for the tests, or install them with apt-get
+	@scripts/programs.sh chromium nginx rabbitmq redis
 
 test: setup programs ## The whole suite: SQLite, the browser, PostgreSQL; says what it skipped and why
 	@scripts/test.sh $(ARGS)
@@ -61,7 +61,8 @@ lock: setup ## Write requirements/*.txt anew from pyproject.toml, with hashes an
 	lock() { $(VENV)/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	  --no-emit-index-url --no-emit-find-links --no-header pyproject.toml --extra postgres "$$@"; }
 	lock $(ARGS) --output-file requirements/base.txt
-	lock $(ARGS) --group dev --output-file requirements/dev.txt
+	lock $(ARGS) --extra celery --output-file requirements/celery.txt
+	lock $(ARGS) --extra celery --group dev --output-file requirements/dev.txt
 
 lock-peers: setup ## Write the requirements of the peers anew, each for its own environment
 	@set -e

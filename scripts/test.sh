@@ -63,6 +63,11 @@ PATH=$PATH:/usr/sbin:/usr/local/sbin command -v nginx >/dev/null ||
 command -v libreoffice >/dev/null || command -v soffice >/dev/null ||
   skip "CSV in a spreadsheet" "no LibreOffice was found: apt-get install libreoffice-calc-nogui"
 
+ls /usr/lib/rabbitmq/bin/rabbitmq-server >/dev/null 2>&1 ||
+  skip "Celery on RabbitMQ" "no RabbitMQ was found and none could be installed (see the lines of \`make programs\` above)"
+command -v redis-server >/dev/null || command -v valkey-server >/dev/null ||
+  skip "Celery on Redis" "no Redis was found and none could be installed (see the lines of \`make programs\` above)"
+
 if find_postgres; then
   export COURSEWAY_TEST_DATABASE=postgres
   run "PostgreSQL" -n auto -m "not browser and not peers and not slow" "${of_database[@]}" "$@"

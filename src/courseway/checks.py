@@ -9,6 +9,7 @@ import difflib
 import ipaddress
 import os
 from collections.abc import Iterator, Mapping, Sequence
+from importlib.util import find_spec
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -134,10 +135,17 @@ def _check_networks() -> Iterator[CheckMessage]:
 
 def _check_tasks() -> Iterator[CheckMessage]:
     url = settings.TASKS_URL
-    if url and not url.startswith(("postgres://", "postgresql://")):
+    if settings.USES_CELERY and find_spec("celery") is None:
         yield Error(
-            "COURSEWAY_TASKS_URL is not the address of a PostgreSQL database.",
-            hint="Leave it out: background work then follows COURSEWAY_DATABASE_URL and needs nothing else.",
+            "COURSEWAY_TASKS_URL names a broker, but Celery is not installed.",
+            hint="Install courseway[celery], or leave the variable out: background work then needs nothing else.",
+            id="courseway.E007",
+        )
+    elif url and not settings.USES_CELERY and not url.startswith(("postgres://", "postgresql://")):
+        yield Error(
+            "COURSEWAY_TASKS_URL is not the address of a PostgreSQL database, of RabbitMQ or of Redis.",
+            hint="It begins with postgresql://, amqp://, redis:// or valkey://. Leave it out: background work then "
+            "follows COURSEWAY_DATABASE_URL and needs nothing else.",
             id="courseway.E007",
         )
 

@@ -74,7 +74,7 @@ class PostgresQueue(PostgresHuey):  # type: ignore[misc]
 
 def make_queue(name: str, **options: Any) -> Huey:
     """The queue of COURSEWAY_TASKS_URL, else beside the database. Called while settings are read: opens nothing."""
-    url = settings.TASKS_URL or settings.DATABASE_URL
+    url = settings.DATABASE_URL if settings.USES_CELERY or not settings.TASKS_URL else settings.TASKS_URL
     if url.startswith(("postgres://", "postgresql://")):
         return PostgresQueue(name, dsn=url, **options)
     return SqliteQueue(name, filename=str(settings.DATA_DIR / "tasks.sqlite3"), **options)

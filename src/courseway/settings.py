@@ -251,8 +251,15 @@ else:
 
 # Background work: the truth is in the outbox tables; the engine only carries hints, so it may lose every one.
 TASKS_URL = env.str("COURSEWAY_TASKS_URL", "")
-TASKS = {"default": {"BACKEND": "huey.contrib.djhuey.tasks_backend.HueyBackend"}}
-# The queue itself (`HUEY`) is made by worker.py's make_queue, from TASKS_URL or from the database.
+USES_CELERY = TASKS_URL.startswith(("amqp://", "amqps://", "redis://", "rediss://", "valkey://", "valkeys://"))
+TASKS = {
+    "default": {
+        "BACKEND": "courseway.celery_engine.CeleryBackend"
+        if USES_CELERY
+        else "huey.contrib.djhuey.tasks_backend.HueyBackend"
+    }
+}
+# The queue of huey is made by engine.py's make_queue, from TASKS_URL or from the database.
 HUEY = {
     "huey_class": "courseway.engine.make_queue",
     "name": "courseway",

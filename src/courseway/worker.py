@@ -17,6 +17,7 @@ from collections.abc import Callable
 from types import FrameType
 from typing import Protocol
 
+from django.conf import settings
 from django.db import InterfaceError, OperationalError, connection
 from django.utils import timezone
 from huey.consumer import Consumer
@@ -57,6 +58,10 @@ SECONDS_BETWEEN_CHECKS = 2.0
 STOP_SECONDS = 5.0
 
 
+class _Consumer(Protocol):
+    def stop(self, graceful: bool = False) -> None: ...
+
+
 class HintConsumer(Consumer):  # type: ignore[misc]
     """huey's consumer beside our own loop: the signals are ours."""
 
@@ -82,7 +87,7 @@ def run_worker(
     # An LMS that is slow to list its members holds up at most one of them.
     readers = [_Beside(f"rosters-{number}", _RosterTurns(poll_seconds)) for number in (1, 2)]
     readers.append(_Beside("notices", _NoticeTurns(poll_seconds)))
-    consumer: HintConsumer | None = None
+    consumer: _Consumer | None = None
     settle_at = revive_at = 0.0
     try:
         while not stop.is_wanted:
@@ -264,8 +269,14 @@ def _survive(turn: Callable[[], object]) -> None:
         time.sleep(RESTING_SECONDS)
 
 
-def _start_consumer() -> HintConsumer | None:
+def _start_consumer() -> _Consumer | None:
     """The engine's side of the worker. Without it hints are lost, and the loop finds the work by itself."""
+    if settings.USES_CELERY:
+        from courseway.celery_engine import CeleryConsumer
+
+        celery_consumer = CeleryConsumer()
+        celery_consumer.start()
+        return celery_consumer
     from huey.contrib.djhuey import HUEY
 
     try:

@@ -54,7 +54,7 @@ def test_mail_that_is_not_sent_is_worth_a_word(settings: Settings) -> None:
         ("ALLOWED_PRIVATE_NETWORKS", ["10.0.0.0/8", "fd00::/8", " 192.168.1.7"], set()),
         ("ALLOWED_PRIVATE_NETWORKS", ["10.0.0.0/8", "intranet"], {"E006"}),
         ("ALLOWED_PRIVATE_NETWORKS", ["10.0.0.0/40"], {"E006"}),
-        ("TASKS_URL", "redis://localhost", {"E007"}),
+        ("TASKS_URL", "kafka://localhost", {"E007"}),
         ("TASKS_URL", "postgresql://localhost/tasks", set()),
         ("DEFAULT_FROM_EMAIL", "nobody", {"E009"}),
         ("DEFAULT_FROM_EMAIL", "Courses <courses@example.edu>", set()),

@@ -112,7 +112,7 @@ def test_check_names_every_wrong_setting_at_once(installation: Installation) -> 
         "COURSEWAY_EMAIL_URL": "pigeon://loft",
         "COURSEWAY_EMAIL_FROM": "nobody",
         "COURSEWAY_LOG_LEVEL": "chatty",
-        "COURSEWAY_TASKS_URL": "amqp://queue",
+        "COURSEWAY_TASKS_URL": "kafka://queue",
         "COURSEWAY_PUBIC_URL": "https://courses.example.edu",
     }
     ended = installation.run("check", "--json")

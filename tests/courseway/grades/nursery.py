@@ -43,7 +43,7 @@ def own_database(tmp_path: Path) -> Iterator[str]:
 class Nursery:
     """Starts workers; knows which are alive, oldest first."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, *, tasks_url: str = "") -> None:
         environment = {
             **{name: value for name, value in os.environ.items() if not name.startswith("COURSEWAY_")},
             "PYTHONPATH": f"{ROOT / 'src'}:{ROOT}",
@@ -54,7 +54,9 @@ class Nursery:
             "COURSEWAY_LOG_LEVEL": "CRITICAL",
             # The same queue of hints as this process.
             "COURSEWAY_DATA_DIR": str(settings.DATA_DIR),
-            "COURSEWAY_TASKS_URL": settings.TASKS_URL or ("" if settings.USES_SQLITE else settings.DATABASE_URL),
+            "COURSEWAY_TASKS_URL": tasks_url
+            or settings.TASKS_URL
+            or ("" if settings.USES_SQLITE else settings.DATABASE_URL),
         }
         command = [sys.executable, "-m", "tests.courseway.grades.worker_process"]
         self.process = subprocess.Popen(

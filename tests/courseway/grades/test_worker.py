@@ -39,7 +39,8 @@ class Stage:
 
 
 @pytest.fixture
-def stage(tmp_path: Path) -> Iterator[Stage]:
+def stage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Stage]:
+    monkeypatch.setattr(hints, "_rests_until", 0.0)
     with run_fake_lms() as lms, own_database(tmp_path) as url:
         cast = make_cast()
         placed = place_v13(cast.operators, lms.url)
