@@ -19,7 +19,7 @@ from courseway.courses.settings_change import set_course_settings
 from courseway.lms import addresses
 from courseway.lms.course_json import assignments_as_json
 from courseway.lms.keys import create_consumer_key, reveal_secret
-from courseway.lms.models import ConsumerKey, Registration
+from courseway.lms.models import ConsumerKey, Platform, Registration
 from courseway.lms.registrations import create_registration, update_registration
 from courseway.orgs.models import Account, Organization
 from courseway.orgs.organizations import create_organization, get_or_create_account
@@ -96,7 +96,8 @@ def _make_course(now: datetime) -> tuple[Course, Notes]:
 def _connect(organization: Organization, lms: dict[str, str]) -> None:
     """The practice LMS by LTI 1.1 and by LTI 1.3. Its addresses change when it is started on another port."""
     if _find_key(organization) is None:
-        create_consumer_key(organization, name=f"{PLATFORM_NAME}, LTI 1.1")
+        key, _secret = create_consumer_key(organization, name=f"{PLATFORM_NAME}, LTI 1.1")
+        _trust_emails(key.platform)
     values = {
         "issuer": lms["issuer"],
         "client_id": lms["client_id"],
@@ -107,9 +108,15 @@ def _connect(organization: Organization, lms: dict[str, str]) -> None:
     }
     registration = Registration.objects.filter(platform__organization=organization, client_id=lms["client_id"]).first()
     if registration is None:
-        create_registration(organization, **values)
+        _trust_emails(create_registration(organization, **values).platform)
     elif registration.issuer != lms["issuer"]:
         update_registration(registration, **values)
+
+
+def _trust_emails(platform: Platform) -> None:
+    """Both are the same LMS with the same people, who shall be one person each, whichever link they open."""
+    platform.trusts_emails = True
+    platform.save(update_fields=["trusts_emails"])
 
 
 def _find_key(organization: Organization) -> ConsumerKey | None:
