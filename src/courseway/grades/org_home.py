@@ -47,8 +47,7 @@ def show_organization(request: HttpRequest, slug: str) -> HttpResponse:
         owners = organization.members.select_related("account").filter(role=Member.Role.OWNER)
         return render(request, "grades/org_member.html", {"member": member, "owners": owners})
     now = timezone.now()
-    today = timezone.localdate(now)
-    days = [today - timedelta(days=ago) for ago in range(DAYS - 1, -1, -1)]
+    days = list_days(now)
     words = {
         "organization": organization,
         "has_platform": Platform.objects.filter(organization=organization, revoked_at=None).exists(),
@@ -98,6 +97,12 @@ def list_needs(organization: Organization, *, now: datetime) -> list[Need]:
         link = reverse("lms_org:integrations", args=[organization.slug])
         needs.append(Need("needs_teacher", text % {"n": waiting}, link, _("Look at it")))
     return needs
+
+
+def list_days(now: datetime) -> list[date]:
+    """The days that the small pictures show, today last."""
+    today = timezone.localdate(now)
+    return [today - timedelta(days=ago) for ago in range(DAYS - 1, -1, -1)]
 
 
 def draw_launches(organization: Organization, days: list[date]) -> WeekChart:

@@ -19,10 +19,12 @@ from django.views.decorators.http import require_POST, require_safe
 from courseway.grades.access import get_delivery_to_own, list_deliveries_to_own
 from courseway.grades.delivery_csv import DELIVERY_HEADS, list_delivery_rows
 from courseway.grades.lineitems import allow_new_lineitem
-from courseway.grades.models import Delivery
+from courseway.grades.models import Circuit, Delivery
+from courseway.grades.org_home import draw_deliveries, list_days
 from courseway.grades.outbox import resend
 from courseway.grades.reasons import Reason, explain
 from courseway.grades.retry import HELD_CODES
+from courseway.grades.share_chart import draw_shares
 from courseway.lms.models import Platform
 from courseway.orgs.access import sign_in_required
 from courseway.orgs.models import Organization
@@ -84,6 +86,7 @@ class PlatformCounts:
     stuck: int
     sent: int
     sent_at: object
+    circuit: Circuit | None = None  # the LMS is left alone for a while
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,12 +109,15 @@ def show_deliveries(request: HttpRequest, slug: str) -> HttpResponse:
     )
     page = Paginator(shown.order_by("-wanted_at", "-pk"), PER_PAGE).get_page(request.GET.get("page"))
     platforms = {platform.pk: platform for platform in Platform.objects.filter(organization=organization)}
+    counts = count_by_platform(deliveries, platforms)
     words = {
         "organization": organization,
         "filters": filters,
         "states": [("stuck", _("did not arrive")), *Delivery.State.choices],
         "platforms": platforms.values(),
-        "counts": count_by_platform(deliveries, platforms),
+        "counts": counts,
+        "throughput": draw_deliveries(organization, list_days(timezone.now())),
+        "shares": draw_shares([(str(one.platform), one.sent, one.waiting, one.stuck) for one in counts]),
         "troubles": list_troubles(deliveries, platforms),
         "page_obj": page,
     }
@@ -184,8 +190,16 @@ def count_by_platform(deliveries: QuerySet[Delivery], platforms: dict[int, Platf
             last_sent_at=Max("sent_at"),
         )
     )
+    circuits = Circuit.objects.filter(platform__in=platforms).in_bulk()
     counts = [
-        PlatformCounts(platforms[row["platform"]], row["waiting"], row["stuck"], row["sent"], row["last_sent_at"])
+        PlatformCounts(
+            platforms[row["platform"]],
+            row["waiting"],
+            row["stuck"],
+            row["sent"],
+            row["last_sent_at"],
+            circuits.get(row["platform"]),
+        )
         for row in rows
     ]
     return sorted(counts, key=lambda one: (one.platform.revoked_at is not None, -one.stuck, str(one.platform)))

@@ -7,9 +7,12 @@ import pytest
 from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
+from hypothesis import given
+from hypothesis import strategies as st
 
-from courseway.grades.models import Delivery, DeliveryTry, LineItemSearch
+from courseway.grades.models import Circuit, Delivery, DeliveryTry, LineItemSearch
 from courseway.grades.outbox import Grade, owe
+from courseway.grades.share_chart import ROWS_SHOWN, draw_shares
 from tests.cast import Cast
 from tests.courseway.grades.links import place_v11, place_v13
 
@@ -52,6 +55,44 @@ def test_an_owner_sees_what_is_owed_sent_and_stuck(client: Client, cast: Cast, d
     assert "The column was deleted in the LMS" in page
     assert "HTTP 404: &lt;b&gt;nothing&lt;/b&gt; there" in page
     assert "<b>nothing</b>" not in page
+
+
+def test_pictures_show_throughput_and_where_grades_are(client: Client, cast: Cast, deliveries: list[Delivery]) -> None:
+    """The same in words for whoever does not see them: tries of the week, and sent, waiting and stuck by LMS."""
+    client.force_login(cast.olive)
+    page = client.get(_address("deliveries")).content.decode()
+    assert 'aria-label="0 sent, 1 failed tries.' in page
+    assert f"{deliveries[0].platform}: 1 sent, 0 waiting, 0 did not arrive." in page
+    assert f"{deliveries[1].platform}: 0 sent, 0 waiting, 1 did not arrive." in page
+
+
+def test_an_lms_that_is_left_alone_is_shown_as_such(client: Client, cast: Cast, deliveries: list[Delivery]) -> None:
+    """While an LMS gives no answers, the page says since when, in whose words, and that its grades wait."""
+    client.force_login(cast.olive)
+    now = timezone.now()
+    Circuit.objects.create(
+        platform=deliveries[0].platform,
+        opened_at=now,
+        open_until=now + timedelta(minutes=1),
+        code="service_unavailable",
+        words="HTTP 503: <moving>",
+    )
+    page = client.get(_address("deliveries")).content.decode()
+    assert page.count("Its grades wait and follow by themselves.") == 1
+    assert "HTTP 503: &lt;moving&gt;" in page
+
+
+@given(st.lists(st.tuples(st.text(max_size=8), *[st.integers(0, 10**9)] * 3), max_size=12))
+def test_each_share_is_seen_and_none_is_outside_of_the_picture(counts: list[tuple[str, int, int, int]]) -> None:
+    """Every number that is not zero has a visible segment, and the segments of an LMS fill the width side by side."""
+    chart = draw_shares(counts)
+    assert len(chart.rows) == min(len(counts), ROWS_SHOWN)
+    for row in chart.rows:
+        assert len(row.segments) == sum(1 for number in (row.sent, row.waiting, row.stuck) if number)
+        assert all(one.width >= 2 for one in row.segments)
+        ends = [0.0, *(one.x + one.width for one in row.segments)]
+        assert all(abs(one.x - end) <= 0.2 for one, end in zip(row.segments, ends, strict=False))
+        assert not row.segments or abs(ends[-1] - chart.width) <= 0.2
 
 
 def test_the_page_of_a_delivery_shows_its_tries(client: Client, cast: Cast, deliveries: list[Delivery]) -> None:
@@ -167,5 +208,5 @@ def test_the_list_costs_few_statements(
 ) -> None:
     """The number of statements does not grow with the number of grades."""
     client.force_login(cast.olive)
-    with django_assert_max_num_queries(9):  # type: ignore[operator]
+    with django_assert_max_num_queries(11):  # type: ignore[operator]
         client.get(_address("deliveries"))
