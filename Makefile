@@ -24,13 +24,13 @@ programs: setup ## Find Chromium, nginx, RabbitMQ and Redis for the tests, or in
 test: setup programs ## The whole suite: SQLite, the browser, PostgreSQL; says what it skipped and why
 	@scripts/test.sh $(ARGS)
 
-check: setup ## Format, lint, types, import rules, tests on SQLite
+check: setup ## Format, lint, types, import rules, tests on SQLite (TESTED=yes: the tests were just run)
 	@set -e
 	$(PY) -m ruff format --check $(SOURCES)
 	$(PY) -m ruff check $(SOURCES)
 	$(PY) -m mypy src
 	$(VENV)/bin/lint-imports
-	$(PY) -m pytest -q -n auto -m "not browser and not peers and not slow"
+	[[ -n "$(TESTED)" ]] || $(PY) -m pytest -q -n auto -m "not browser and not peers and not slow"
 
 format: setup ## Format the code and mend what the linter can mend
 	@$(PY) -m ruff check --fix-only -q $(SOURCES)
