@@ -107,6 +107,8 @@ def test_names_of_tests_hold_no_time() -> None:
     found = []
     for path in sorted((ROOT / "tests").rglob("test_*.py")):
         text = path.read_text()
+        if not re.search(r"ids=(str|repr)\b", text):  # most files: nothing to take apart
+            continue
         for node in ast.walk(ast.parse(text)):
             for decorator in getattr(node, "decorator_list", []):
                 words = ast.get_source_segment(text, decorator) or ""
