@@ -52,7 +52,7 @@ run "SQLite" -n auto -m "not browser and not peers and not slow" "${of_database[
 run "SQLite, slow" -n auto -m "slow and not browser and not peers" "${of_database[@]}" "$@"
 
 if chromium=$("$python" -m tests.end_to_end.chromium 2>/dev/null); then
-  CHROMIUM=$chromium run "Browser ($chromium)" -n auto --dist loadscope -m browser "$@"
+  CHROMIUM=$chromium run "Browser ($chromium)" -m browser "$@"
 else
   skip "Browser" "no Chromium was found and none could be installed (see the lines of \`make programs\` above)"
 fi

@@ -14,7 +14,7 @@ from tests.end_to_end.chromium import find_chromium
 from tests.end_to_end.demo import CHROMIUM_ARGUMENTS, read_answers
 from tests.end_to_end.servers import OWNER, PASSWORD, Courseway, path_of
 
-MILLISECONDS = 20_000
+MILLISECONDS = 60_000
 
 
 @contextmanager

@@ -40,7 +40,7 @@ def browser() -> Iterator[Browser]:
 def page(browser: Browser) -> Iterator[Page]:
     context = browser.new_context()
     page = context.new_page()
-    page.set_default_timeout(15 * SECONDS)
+    page.set_default_timeout(40 * SECONDS)
     yield page
     context.close()
 

@@ -87,7 +87,7 @@ def page(chromium: Any, lms: PracticeLms, course: str, student: str) -> Iterator
     """A page where the student is signed in."""
     context = chromium.new_context(viewport={"width": 1200, "height": 800})
     page = context.new_page()
-    page.set_default_timeout(10_000)
+    page.set_default_timeout(40_000)
     be(page, lms, student)
     yield page
     context.close()
