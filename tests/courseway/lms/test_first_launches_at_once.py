@@ -16,9 +16,10 @@ from courseway.lms import platforms
 from courseway.lms.models import Arrival, Context, ContextMembership, CourseContext, Launch, LmsIdentity, ResourceLink
 from courseway.orgs.models import Person
 from tests.cast import make_cast
-from tests.visits import make_lms11, make_lms13
+from tests.visits import CLAIM, make_lms11, make_lms13
 
 AT_ONCE = 20
+MEMBERSHIP = "http://purl.imsglobal.org/vocab/lis/v2/membership#"
 
 
 def launch_at_once(launches: list[Any]) -> Counter[int]:
@@ -58,19 +59,32 @@ def test_twenty_first_launches_of_one_person(version: str) -> None:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_twenty_people_in_a_new_context() -> None:
+@pytest.mark.parametrize("version", ["1.1", "1.3"])
+def test_twenty_people_in_a_new_context(version: str) -> None:
     """Twenty new people who open a new context at once share it, and one context is the course's first."""
     platforms.forget_all()
     cast = make_cast()
     people = Person.objects.count()
-    lms = make_lms11(cast.acme)
-    path = f"/lti/a/{cast.operators.public_id}"
-    launches = [
-        lambda client, number=number: lms.launch(
-            client, path, user_id=f"user-{number}", roles="Instructor" if number % 2 else "Learner"
-        )
-        for number in range(AT_ONCE)
-    ]
+    if version == "1.1":
+        lms11 = make_lms11(cast.acme)
+        path = f"/lti/a/{cast.operators.public_id}"
+        launches = [
+            lambda client, number=number: lms11.launch(
+                client, path, user_id=f"user-{number}", roles="Instructor" if number % 2 else "Learner"
+            )
+            for number in range(AT_ONCE)
+        ]
+    else:
+        lms13 = make_lms13(cast.acme)
+        launches = [
+            lambda client, number=number: lms13.launch(
+                client,
+                cast.operators,
+                sub=f"user-{number}",
+                **{CLAIM + "roles": [MEMBERSHIP + ("Instructor" if number % 2 else "Learner")]},
+            )
+            for number in range(AT_ONCE)
+        ]
     assert launch_at_once(launches) == {303: AT_ONCE}
     assert Person.objects.count() == people + AT_ONCE
     assert Context.objects.count() == 1
