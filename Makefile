@@ -5,7 +5,7 @@ SHELL := bash
 VENV ?= .venv
 export VENV
 PY := $(VENV)/bin/python
-SOURCES := src tests
+SOURCES := src tests benchmarks
 
 help: ## Say what there is
 	@echo "Courseway: courses in any LMS, and every grade back in its gradebook."
@@ -50,6 +50,9 @@ launch-matrix: setup programs ## Launch by both versions, in frames and windows,
 term-rollover: setup ## Roll a term over in every LMS, by LTI 1.1 and 1.3, and print a table. ARGS="--only moodle-1.3"
 	@PYTHONPATH=src:. $(PY) -m tests.end_to_end.term_rollover $(ARGS)
 
+benchmark: setup ## Launches per CPU second against Django's floor and ltijs. ARGS="--only courseway floor --seconds 2 --keep"
+	@PYTHONPATH=src:. $(PY) -W ignore -m benchmarks $(ARGS)
+
 guides: setup ## Write docs/guides from the guides of the product
 	@$(PY) scripts/write_guides.py
 
@@ -76,4 +79,4 @@ clean: ## Remove .venv, .venv-peers, caches and the demo's data
 	@rm -rf $(VENV) .venv-peers .mypy_cache .ruff_cache .import_linter_cache .hypothesis data/demo
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-.PHONY: help setup demo programs test check format test-peers spec-table launch-matrix term-rollover guides quirks lock lock-peers clean
+.PHONY: help setup demo programs test check format test-peers spec-table launch-matrix term-rollover benchmark guides quirks lock lock-peers clean
