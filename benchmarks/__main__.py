@@ -25,11 +25,13 @@ AT_ONCE = (8, 32)
 def main() -> int:
     words = argparse.ArgumentParser(prog="make benchmark", description=__doc__)
     words.add_argument("--only", nargs="+", choices=list(STANDS), default=list(STANDS), help="these alone")
-    words.add_argument("--seconds", type=float, default=5, help="timed seconds of each tool in each round (5)")
+    words.add_argument("--seconds", type=float, default=4, help="timed seconds of each tool in each round (4)")
     words.add_argument("--rounds", type=int, default=3, help="(3)")
     words.add_argument("--people", type=int, default=1000, help="who come again and again, at most 100,000 (1,000)")
     words.add_argument("--keep", action="store_true", help="write benchmarks/results anew")
     wish = words.parse_args()
+    if not 1 <= wish.people <= 100_000 or wish.rounds < 1 or wish.seconds <= 0:
+        words.error("give at least one round and some seconds, and 1 to 100,000 people")
     began = time.monotonic()
     keep_driver_apart()
     platform = Platform()
@@ -64,7 +66,6 @@ def _measure(
 
     for tool, driver in drivers:
         _say(began, f"{tool.name}, LTI {tool.version}: everybody comes for the first time, untimed")
-        # One at a time in the beginning, so that no two first launches of a course wait for each other.
         note(tool, len(driver.run(at_once=4, launches=wish.people).latencies))
     rounds = []
     for number in range(1, wish.rounds + 1):
