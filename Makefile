@@ -50,7 +50,7 @@ launch-matrix: setup programs ## Launch by both versions, in frames and windows,
 term-rollover: setup ## Roll a term over in every LMS, by LTI 1.1 and 1.3, and print a table. ARGS="--only moodle-1.3"
 	@PYTHONPATH=src:. $(PY) -m tests.end_to_end.term_rollover $(ARGS)
 
-benchmark: setup ## Launches per CPU second against Django's floor and ltijs. ARGS="--only courseway floor --seconds 2 --keep"
+benchmark: setup ## What it costs, beside floors and peers. ARGS="--work launches --only courseway floor --seconds 2 --keep"
 	@PYTHONPATH=src:. $(PY) -W ignore -m benchmarks $(ARGS)
 
 guides: setup ## Write docs/guides from the guides of the product

@@ -66,7 +66,7 @@ def run_courseway(folder: Path, database: Database, platform: Platform) -> Itera
     """`courseway serve`, with a course of twenty assignments, an LTI 1.1 key and an LTI 1.3 platform."""
     port = find_port()
     environment = {
-        **_inherited(),
+        **inherited_environment(),
         "COURSEWAY_DATA_DIR": str(folder / "data"),
         "COURSEWAY_DATABASE_URL": database.make("courseway"),
         "COURSEWAY_PUBLIC_URL": PUBLIC_URL,
@@ -81,7 +81,7 @@ def run_courseway(folder: Path, database: Database, platform: Platform) -> Itera
 
     run("migrate")
     run("org", "create", "--name", "School", "--owner", "owner@school.example")
-    course = run("course", "import", str(_write_course(folder)), "--org", "school")
+    course = run("course", "import", str(write_course(folder)), "--org", "school")
     run("course", "set", course["id"], "lti_enabled=true")
     key = run("key", "create", "--org", "school")
     about = platform.about()
@@ -119,7 +119,7 @@ def run_floor(folder: Path, database: Database, platform: Platform) -> Iterator[
         connection.execute(SCHEMA)
     told = {"base": base, "platform": platform.about(), "pem": platform.public_pem(), "database": uri}
     told |= {"key": key, "secret": secret, "secret_key": secrets.token_hex(32)}
-    environment = {**_inherited(), "FLOOR": json.dumps(told)}
+    environment = {**inherited_environment(), "FLOOR": json.dumps(told)}
     command = web_command("127.0.0.1", port, 1)
     command[command.index("courseway.wsgi:application")] = "benchmarks.django_floor:application"
     log = folder / "floor.log"
@@ -151,7 +151,7 @@ def run_ltijs(folder: Path, database: Database, platform: Platform) -> Iterator[
     """ltijs with its own PostgreSQL plugin, set up as its documentation shows; it lands on a few bytes of JSON."""
     modules = make_node_environment("ltijs", LTIJS)
     port = find_port()
-    environment = {**_inherited(), "NODE_PATH": str(modules), "NODE_ENV": "production"}
+    environment = {**inherited_environment(), "NODE_PATH": str(modules), "NODE_ENV": "production"}
     told = json.dumps({"port": port, "socket": database.socket, "platform": platform.about()})
     log, base = folder / "ltijs.log", f"http://127.0.0.1:{port}"
     process = start_on_tool_cpu(["node", str(LTIJS / "tool.js"), told], environment, log)
@@ -208,12 +208,12 @@ def _courseway(*words: str) -> list[str]:
     return [sys.executable, "-W", "ignore", "-m", "courseway", *words]
 
 
-def _inherited() -> dict[str, str]:
+def inherited_environment() -> dict[str, str]:
     ours = ("COURSEWAY_", "DJANGO_")
     return {name: value for name, value in os.environ.items() if not name.startswith(ours)}
 
 
-def _write_course(folder: Path) -> Path:
+def write_course(folder: Path) -> Path:
     question = {"key": "sum", "kind": "choice", "text": "2 + 2?", "options": ["3", "4"], "answer": "4", "points": 10}
     assignments = [
         {"title": f"Exercise {number}", "points": 10, "pages": [{"title": "Question", "questions": [question]}]}

@@ -1,0 +1,1 @@
+"""The measurements themselves: arithmetic, choices, what they write."""
