@@ -3,8 +3,9 @@
 Grades are delivered in the main thread; webhooks, mail and reading back results each have one beside it: none of them
 waits for another.
 
-Any number of workers may run, on any number of machines; leases keep them apart. A worker outlives a restart of the
-database and any single row, and ends when asked to, after the requests that are under way.
+Any number of workers may run, on any number of machines; leases keep them apart, counted by the database's clock. A
+worker outlives a restart of the database and any single row, and ends when asked to, after the requests that are under
+way.
 """
 
 from __future__ import annotations
@@ -19,7 +20,6 @@ from typing import Protocol
 
 from django.conf import settings
 from django.db import InterfaceError, OperationalError, connection
-from django.utils import timezone
 from huey.consumer import Consumer
 
 from courseway.courses.announcing import announce_enrollments
@@ -93,7 +93,7 @@ def run_worker(
         while not stop.is_wanted:
             consumer = consumer or _start_consumer()
             if time.monotonic() >= settle_at:
-                _survive(lambda: settle(now=timezone.now()))
+                _survive(lambda: settle(now=dispatcher.clock()))
                 settle_at = time.monotonic() + SETTLE_SECONDS
             if time.monotonic() >= revive_at:
                 _survive(lambda: _make_round(dispatcher))
@@ -166,21 +166,23 @@ class _Beside(threading.Thread):
 class _WebhookTurns:
     def __init__(self, limits: WebhookLimits | None, poll_seconds: float) -> None:
         self._poster = Poster(limits)
+        self._clock = self._poster.clock
         self._poll_seconds = poll_seconds
         self._clear_at = 0.0
         self.wake = self._poster.wake
         self.close = self._poster.close
 
     def turn(self) -> None:
-        announce_enrollments(now=timezone.now())
+        announce_enrollments(now=self._clock())
         if time.monotonic() >= self._clear_at:
             self._clear_at = time.monotonic() + CLEAR_SECONDS
-            clear_old_events(now=timezone.now())
+            clear_old_events(now=self._clock())
         self._poster.turn(wait_seconds=self._poll_seconds)
 
 
 class _MailTurns:
     def __init__(self, poll_seconds: float) -> None:
+        self._clock = DatabaseClock()
         self._poll_seconds = poll_seconds
         self._tell_at = 0.0
         self._is_awake = threading.Event()
@@ -189,8 +191,8 @@ class _MailTurns:
     def turn(self) -> None:
         if time.monotonic() >= self._tell_at:
             self._tell_at = time.monotonic() + TELL_SECONDS
-            tell_failures(now=timezone.now())
-        if not send_due_mail(now=timezone.now()):
+            tell_failures(now=self._clock())
+        if not send_due_mail(now=self._clock()):
             self._is_awake.wait(self._poll_seconds)
 
     def close(self) -> None:
@@ -221,13 +223,14 @@ class _NoticeTurns:
     """Notices that came, and LMSs that are to send some."""
 
     def __init__(self, poll_seconds: float) -> None:
+        self._clock = DatabaseClock()
         self._poll_seconds = poll_seconds
         self._clear_at = 0.0
         self._is_awake = threading.Event()
         self.wake = self._is_awake.set
 
     def turn(self) -> None:
-        now = timezone.now()
+        now = self._clock()
         if time.monotonic() >= self._clear_at:
             self._clear_at = time.monotonic() + CLEAR_SECONDS
             forget_old_notices(now=now)
@@ -242,13 +245,14 @@ class _RosterTurns:
     """Reading who is in the courses of the LMSs, and which columns they have."""
 
     def __init__(self, poll_seconds: float) -> None:
+        self._clock = DatabaseClock()
         self._poll_seconds = poll_seconds
         self._is_awake = threading.Event()
         self.wake = self._is_awake.set
 
     def turn(self) -> None:
-        want_rosters(now=timezone.now())
-        if not (check_due_columns(now=timezone.now()) or read_due_rosters()):
+        want_rosters(now=self._clock())
+        if not (check_due_columns(now=self._clock()) or read_due_rosters(clock=self._clock)):
             self._is_awake.wait(self._poll_seconds)
 
     def close(self) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 import json
 import zipfile
 from collections.abc import Callable
@@ -224,6 +225,26 @@ def test_exports_that_cannot_be_are_refused(run: Run, cast: Cast, tmp_path: Path
     assert "is a folder" in refuse(run(*export, "cartridge", "-o", str(tmp_path)))
     assert "cannot be written" in refuse(run(*export, "urls-csv", "-o", str(tmp_path / "no" / "where.csv")))
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.django_db
+def test_an_export_goes_to_standard_output(
+    cast: Cast, tmp_path: Path, capsysbinary: pytest.CaptureFixture[bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`-o -` writes the very bytes of the file and nothing else: no file, no word, no line end more or less."""
+    monkeypatch.chdir(tmp_path)
+    export = ("course", "export", cast.course.public_id, "--format")
+    for form in ("cartridge", "thin-cartridge", "cartridge-1.1", "urls-csv"):
+        assert main((*export, form, "-o", str(tmp_path / form))) == 0
+        capsysbinary.readouterr()
+        assert main((*export, form, "-o", "-")) == 0
+        assert capsysbinary.readouterr() == ((tmp_path / form).read_bytes(), b"")
+    assert main((*export, "folder", "-o", "-")) == 0
+    with zipfile.ZipFile(io.BytesIO(capsysbinary.readouterr().out)) as package:
+        assert "course.yaml" in package.namelist()
+    assert main((*export, "urls-csv", "-o", "-", "--json")) == 1
+    assert capsysbinary.readouterr().out == b""
+    assert not (tmp_path / "-").exists()
 
 
 @pytest.mark.django_db

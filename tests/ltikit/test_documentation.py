@@ -22,7 +22,7 @@ from django.utils.html import escape
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_POST
 from flask import Flask, redirect, request
-from scripts.write_ltikit_tables import PAGE, list_errors, write_page
+from scripts.write_ltikit_tables import MODULES, PAGE, list_errors, write_modules, write_page
 
 from ltikit.errors import LtiError, ReplayError
 from ltikit.parameters import parse_form
@@ -127,6 +127,11 @@ def test_the_table_of_errors_is_true() -> None:
     assert PAGE.read_text() == write_page()
     codes = [kind.code for kind in list_errors()]  # type: ignore[attr-defined]
     assert len(codes) == len(set(codes))
+
+
+def test_the_list_of_modules_is_true() -> None:
+    """docs/ltikit/modules.md is what the code says (`make quirks` writes it): no module of ltikit is left out."""
+    assert MODULES.read_text() == write_modules()
 
 
 def test_links_and_names_of_the_documentation() -> None:

@@ -160,7 +160,14 @@ def _add_course_commands(tree: _CommandTree) -> None:
         default="1.0",
         help="format of a cartridge's links (1.0, which LTI 1.3 tools use too)",
     )
-    export.add_argument("-o", "--output", required=True, type=Path, metavar="PATH")
+    export.add_argument(
+        "-o",
+        "--output",
+        required=True,
+        type=Path,
+        metavar="PATH",
+        help="a file, or a folder for the course as text; - is standard output, which gets a folder as a ZIP file",
+    )
 
 
 def _add_grade_commands(tree: _CommandTree) -> None:

@@ -67,7 +67,7 @@ def _run_lti_command(wish: Namespace) -> Answer:
             return lti.list_keys(wish)
 
 
-def _run_course_command(wish: Namespace) -> Answer:
+def _run_course_command(wish: Namespace) -> Answer | int:
     from courseway.cli import courses
 
     match wish.command:

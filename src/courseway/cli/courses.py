@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import sys
 from argparse import Namespace
 from pathlib import Path
 from typing import Any
@@ -12,7 +14,7 @@ from django.utils import timezone
 from courseway.cli.answers import Answer, RefusedError, draw_table, list_facts
 from courseway.cli.organizations import get_organization
 from courseway.courses.copying import copy_course_by_hand
-from courseway.courses.exporting import export_course_to_folder
+from courseway.courses.exporting import export_course_to_folder, export_course_to_zip
 from courseway.courses.importing import import_course_from_path
 from courseway.courses.models import Course
 from courseway.courses.settings_change import CourseSettingsError, set_course_settings
@@ -78,8 +80,14 @@ def show(wish: Namespace) -> Answer:
 CARTRIDGES = {"cartridge": "1.3", "thin-cartridge": "thin", "cartridge-1.1": "1.1"}
 
 
-def export(wish: Namespace) -> Answer:
+# Where PATH would stand: the bytes go to standard output, and nothing else does.
+STANDARD_OUTPUT = Path("-")
+
+
+def export(wish: Namespace) -> Answer | int:
     course = get_course(wish.course)
+    if wish.output == STANDARD_OUTPUT and wish.json:
+        raise RefusedError("Standard output takes the file or the JSON document. Leave out --json, or name a file.")
     if wish.format == "folder":
         return _export_folder(course, wish.output)
     if wish.format == "urls-csv":
@@ -92,7 +100,11 @@ def export(wish: Namespace) -> Answer:
     return _write_file(wish.output, cartridge.content, cartridge.link_count, "links")
 
 
-def _export_folder(course: Course, output: Path) -> Answer:
+def _export_folder(course: Course, output: Path) -> Answer | int:
+    if output == STANDARD_OUTPUT:
+        package = io.BytesIO()
+        count = export_course_to_zip(course, package)
+        return _write_file(output, package.getvalue(), count, "files")
     if output.exists() and not output.is_dir():
         raise RefusedError(f"{output} is a file. Give a folder, which is made when it is not there.")
     try:
@@ -102,7 +114,13 @@ def _export_folder(course: Course, output: Path) -> Answer:
     return Answer({"path": str(output), "items": count}, f"{count} files in {output}")
 
 
-def _write_file(output: Path, content: bytes, count: int, what: str) -> Answer:
+def _write_file(output: Path, content: bytes, count: int, what: str) -> Answer | int:
+    if output == STANDARD_OUTPUT:
+        if sys.stdout.isatty() and b"\0" in content:
+            raise RefusedError("This would fill the terminal with bytes. Name a file, or send the output to one.")
+        sys.stdout.buffer.write(content)
+        sys.stdout.buffer.flush()
+        return 0
     if output.is_dir():
         raise RefusedError(f"{output} is a folder. Give the name of a file, which is written anew.")
     try:

@@ -2,6 +2,7 @@
 
 An endpoint is leased as a whole while a few of its deliveries are sent one after another, oldest event first; a second
 worker therefore never overtakes. All statements run in the thread that turns the loop; lanes only wait for answers.
+Leases are counted by the database's clock: a machine whose own clock jumps takes no lane that another one holds.
 """
 
 from __future__ import annotations
@@ -12,12 +13,12 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from django.db.models import Exists, F, OuterRef
-from django.utils import timezone
 
 from courseway import outbound
+from courseway.database_clock import DatabaseClock
 from courseway.events.letters import Letter, write_letter
 from courseway.events.models import WebhookDelivery, WebhookEndpoint
 from courseway.events.outcomes import Answer, Lane, Posted, release_lane, store_answer
@@ -55,9 +56,9 @@ class _Running:
 class Poster:
     """Delivers webhooks. Belongs to one thread; only `wake` may be called from others."""
 
-    def __init__(self, limits: Limits | None = None, *, clock: Callable[[], datetime] = timezone.now) -> None:
+    def __init__(self, limits: Limits | None = None, *, clock: Callable[[], datetime] | None = None) -> None:
         self.limits = limits or Limits()
-        self.clock = clock
+        self.clock = clock or DatabaseClock()
         self._running: dict[int, _Running] = {}
         self._next_claim_at = 0.0
         self._answers: queue.SimpleQueue[tuple[int, Answer | None] | None] = queue.SimpleQueue()
@@ -122,17 +123,19 @@ class Poster:
                 break
         if self._pool is None:
             self._pool = ThreadPoolExecutor(self.limits.lanes, thread_name_prefix="webhook")
-        self._pool.submit(self._run_lane, endpoint.pk, list(running.letters))
+        self._pool.submit(self._run_lane, endpoint.pk, list(running.letters), now)
 
-    # In a thread of the pool: no database here
+    # In a thread of the pool: no database here, and so no clock of it; `now` is when the lane was taken
 
-    def _run_lane(self, endpoint_pk: int, letters: list[tuple[WebhookDelivery, Letter]]) -> None:
-        until = time.monotonic() + self.limits.lane_seconds
+    def _run_lane(self, endpoint_pk: int, letters: list[tuple[WebhookDelivery, Letter]], now: datetime) -> None:
+        begun = time.monotonic()
+        until = begun + self.limits.lane_seconds
         try:
             for delivery, letter in letters:
                 if time.monotonic() >= until:
                     break
-                posted = post(letter, deadline_seconds=self.limits.deadline_seconds, now=self.clock())
+                signed_at = now + timedelta(seconds=time.monotonic() - begun)
+                posted = post(letter, deadline_seconds=self.limits.deadline_seconds, now=signed_at)
                 self._answers.put((endpoint_pk, Answer(delivery, posted, posted.verdict)))
                 if posted.verdict in (Verdict.DOWN, Verdict.GONE):
                     break

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import time_machine
 from django.core import mail
+from django.db import connection
 from standardwebhooks import Webhook, WebhookVerificationError
 
 from courseway.events.endpoints import EndpointRefusedError, create_endpoint, enable_endpoint, redeliver, rotate_secret
@@ -287,3 +288,25 @@ def test_an_address_in_a_private_network_is_not_asked(cast: Cast, settings: Any)
         with pytest.raises(EndpointRefusedError, match="did not arrive"):
             create_endpoint(cast.acme, url=url, kinds=Kind.values, now=NOW)
     assert not WebhookEndpoint.objects.exists()
+
+
+def test_a_clock_that_jumps_sends_nothing_twice(cast: Cast, receiver: Receiver) -> None:
+    """While one machine waits for an endpoint, another one's clock jumps an hour ahead: it leaves the event alone, and
+    the signature of its own next one holds. On SQLite all processes count by the clock of their one machine."""
+    if connection.vendor != "postgresql":
+        pytest.skip("SQLite has no clock of its own")
+    receiver.endpoint(cast.acme, datetime.now(UTC))
+    receiver.silent_seconds["/hook"] = 1.0
+    happen(cast)
+    waiting, jumped = Poster(Limits(deadline_seconds=5.0)), Poster(Limits(deadline_seconds=5.0))
+    assert waiting.turn(wait_seconds=0.0) > 0
+    with time_machine.travel(datetime.now(UTC) + timedelta(hours=1)):
+        assert jumped.turn(wait_seconds=0.2) == 0
+    waiting.close()
+    receiver.silent_seconds.clear()
+    assert [event["type"] for event in receiver.verified()] == [Kind.COMPLETED]
+    happen(cast)
+    with time_machine.travel(datetime.now(UTC) + timedelta(hours=1)):
+        post_what_is_due(jumped)
+    assert len(receiver.verified()) == 2
+    assert set(WebhookDelivery.objects.values_list("state", "tries")) == {(STATES.SENT, 1)}
