@@ -12,12 +12,12 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
-from benchmarks import launches
+from benchmarks import grades, launches
 from benchmarks.processes import keep_driver_apart
 from benchmarks.report import Report, keep, write_goals
 
 RESULTS = Path(__file__).parent / "results"
-WORKS: dict[str, Callable[[argparse.Namespace], Report]] = {"launches": launches.measure}
+WORKS: dict[str, Callable[[argparse.Namespace], Report]] = {"launches": launches.measure, "grades": grades.measure}
 
 
 def main(given: Sequence[str]) -> int:
