@@ -33,6 +33,8 @@ VARIABLES = (
     "COURSEWAY_LANGUAGE",
     "COURSEWAY_LOG_LEVEL",
     "COURSEWAY_METRICS_TOKEN",
+    "COURSEWAY_LAUNCH_LOG_DAYS",
+    "COURSEWAY_DELIVERY_LOG_DAYS",
 )
 # Read by the tests alone.
 TEST_PREFIX = "COURSEWAY_TEST_"
@@ -188,6 +190,14 @@ def _check_places() -> Iterator[CheckMessage]:
             hint="Give a folder that every web process reaches, such as file:///srv/courseway/files.",
             id="courseway.E013",
         )
+    for name in ("COURSEWAY_LAUNCH_LOG_DAYS", "COURSEWAY_DELIVERY_LOG_DAYS"):
+        if name in settings.UNREADABLE:
+            yield Error(
+                f"{name} cannot be used: {settings.UNREADABLE[name]}.",
+                hint="Give a number of days, such as 400. The launch log is kept for "
+                f"{settings.SHORTEST_LAUNCH_LOG_DAYS} days at least, since it is the guard against replays.",
+                id="courseway.E014",
+            )
     if settings.DATA_DIR.exists() and not os.access(settings.DATA_DIR, os.W_OK):
         yield Error(
             f"COURSEWAY_DATA_DIR cannot be written: {settings.DATA_DIR}.",

@@ -267,6 +267,26 @@ HUEY = {
     "immediate": False,
 }
 
+
+def _read_days(name: str, default: int, shortest: int) -> int:
+    try:
+        days = env.int(name, default)
+    except ValueError as error:
+        UNREADABLE[name] = str(error)
+        return default
+    if not shortest <= days <= LONGEST_DAYS:
+        UNREADABLE[name] = f"{days} is not from {shortest} to {LONGEST_DAYS}"
+        return default
+    return days
+
+
+# How long logs are kept (retention.py). The launch log guards against replays, so it is kept longer than any message of
+# an LMS is valid: a day and what clocks may differ.
+SHORTEST_LAUNCH_LOG_DAYS = 7
+LONGEST_DAYS = 36_500
+LAUNCH_LOG_DAYS = _read_days("COURSEWAY_LAUNCH_LOG_DAYS", 400, SHORTEST_LAUNCH_LOG_DAYS)
+DELIVERY_LOG_DAYS = _read_days("COURSEWAY_DELIVERY_LOG_DAYS", 400, 1)
+
 # Whoever sends it reads /metrics; without one, only requests from this machine do.
 METRICS_TOKEN = env.str("COURSEWAY_METRICS_TOKEN", "")
 

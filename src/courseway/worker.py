@@ -24,7 +24,6 @@ from huey.consumer import Consumer
 
 from courseway.courses.announcing import announce_enrollments
 from courseway.database_clock import DatabaseClock
-from courseway.events.clearing import clear_old_events
 from courseway.events.mail import send_due_mail
 from courseway.events.posting import Limits as WebhookLimits
 from courseway.events.posting import Poster
@@ -37,8 +36,9 @@ from courseway.grades.outbox import revive_reinstated
 from courseway.grades.result_checks import check_due, plan_nightly
 from courseway.learning.due import settle
 from courseway.lms.notice_subscriptions import subscribe_due
-from courseway.lms.notices import act_on_due, forget_old_notices
+from courseway.lms.notices import act_on_due
 from courseway.lms.rosters import read_due_rosters, want_rosters
+from courseway.retention import clear_when_due
 
 logger = logging.getLogger(__name__)
 
@@ -48,7 +48,8 @@ SETTLE_SECONDS = 5.0
 RESTING_SECONDS = 1.0
 # How often rows are looked for that nothing else would move.
 SECONDS_BETWEEN_ROUNDS = 60.0
-CLEAR_SECONDS = 600.0
+# How often it is looked whether old rows are to be deleted.
+SECONDS_BETWEEN_CLEARINGS = 60.0
 # How often it is looked whether teachers have to be told of grades that are stuck.
 TELL_SECONDS = 60.0
 # How often nights are planned, and how often it is looked whether somebody waits for what an LMS holds.
@@ -83,6 +84,7 @@ def run_worker(
         _Beside("webhooks", _WebhookTurns(webhook_limits, poll_seconds)),
         _Beside("mail", _MailTurns(poll_seconds)),
         _Beside("results", _ResultTurns()),
+        _Beside("clearing", _ClearingTurns()),
     ]
     # An LMS that is slow to list its members holds up at most one of them.
     readers = [_Beside(f"rosters-{number}", _RosterTurns(poll_seconds)) for number in (1, 2)]
@@ -168,15 +170,11 @@ class _WebhookTurns:
         self._poster = Poster(limits)
         self._clock = self._poster.clock
         self._poll_seconds = poll_seconds
-        self._clear_at = 0.0
         self.wake = self._poster.wake
         self.close = self._poster.close
 
     def turn(self) -> None:
         announce_enrollments(now=self._clock())
-        if time.monotonic() >= self._clear_at:
-            self._clear_at = time.monotonic() + CLEAR_SECONDS
-            clear_old_events(now=self._clock())
         self._poster.turn(wait_seconds=self._poll_seconds)
 
 
@@ -225,17 +223,29 @@ class _NoticeTurns:
     def __init__(self, poll_seconds: float) -> None:
         self._clock = DatabaseClock()
         self._poll_seconds = poll_seconds
-        self._clear_at = 0.0
         self._is_awake = threading.Event()
         self.wake = self._is_awake.set
 
     def turn(self) -> None:
         now = self._clock()
-        if time.monotonic() >= self._clear_at:
-            self._clear_at = time.monotonic() + CLEAR_SECONDS
-            forget_old_notices(now=now)
         if not (act_on_due(now=now) + subscribe_due(now=now)):
             self._is_awake.wait(self._poll_seconds)
+
+    def close(self) -> None:
+        """Nothing is kept between turns."""
+
+
+class _ClearingTurns:
+    """Deleting what is not kept any longer, at night. Being woken means to end after the batch at hand."""
+
+    def __init__(self) -> None:
+        self._clock = DatabaseClock()
+        self._is_awake = threading.Event()
+        self.wake = self._is_awake.set
+
+    def turn(self) -> None:
+        if not clear_when_due(now=self._clock(), is_over=self._is_awake.is_set):
+            self._is_awake.wait(SECONDS_BETWEEN_CLEARINGS)
 
     def close(self) -> None:
         """Nothing is kept between turns."""

@@ -81,6 +81,7 @@ def _add_process_commands(tree: _CommandTree) -> None:
 
     tree.add("worker", "run background work alone; any number of them may run")
     tree.add("migrate", "bring the database to this version", has_document=True)
+    tree.add("prune", "delete now what is not kept any longer, as a worker does each night", has_document=True)
     tree.add("check", "name every wrong setting", has_document=True)
 
 

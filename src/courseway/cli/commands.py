@@ -10,7 +10,7 @@ from courseway.cli.answers import Answer
 def run_command(wish: Namespace) -> Answer | int:
     """An answer to print, or the exit status of a process that ran until it was stopped."""
     match wish.command.split():
-        case ["serve" | "worker" | "migrate" | "check"]:
+        case ["serve" | "worker" | "migrate" | "prune" | "check"]:
             return _run_process_command(wish)
         case ["org" | "key" | "platform" | "account" | "launches", *_]:
             return _run_organization_command(wish)
@@ -33,6 +33,8 @@ def _run_process_command(wish: Namespace) -> Answer | int:
             return processes.work()
         case "migrate":
             return processes.migrate()
+        case "prune":
+            return processes.prune()
         case _:
             return processes.check()
 

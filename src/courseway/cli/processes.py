@@ -16,9 +16,10 @@ from django.core.management import call_command
 from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
 
-from courseway.cli.answers import Answer, RefusedError
+from courseway.cli.answers import Answer, RefusedError, draw_table
 from courseway.cli.ports import refuse_busy_port
 from courseway.cli.start import refuse_unmigrated
+from courseway.database_clock import DatabaseClock
 
 # Verifying a launch is work for the processor, so one process for each core is right, up to a point.
 MOST_WEB_PROCESSES = 4
@@ -55,6 +56,14 @@ def migrate() -> Answer:
     applied = [f"{migration.app_label}.{migration.name}" for migration, _ in plan]
     text = f"The database is migrated: {len(applied)} steps." if applied else "The database was migrated already."
     return Answer({"applied": applied}, text)
+
+
+def prune() -> Answer:
+    from courseway.retention import clear_old_rows
+
+    removed = clear_old_rows(now=DatabaseClock()())
+    kinds = [(kind.replace("_", " "), count) for kind, count in removed.items() if count]
+    return Answer(removed, draw_table(("deleted", "rows"), kinds, empty="Nothing is older than it is kept."))
 
 
 def check() -> Answer:

@@ -142,6 +142,16 @@ class WebhookTry(models.Model):
         return f"{self.status} at {self.at}"
 
 
+class ClearingRound(models.Model):
+    """When what is not needed any more is deleted next (`courseway.retention`). One row, leased by one worker."""
+
+    next_try_at = models.DateTimeField(null=True)
+    lease_token = models.CharField(max_length=32, blank=True)
+
+    def __str__(self) -> str:
+        return f"round of {self.next_try_at}"
+
+
 class Mail(models.Model):
     """A mail to be sent. The content is encrypted, since mails carry codes and links, and is gone once it was sent."""
 

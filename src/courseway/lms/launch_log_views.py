@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from django.conf import settings
 from django.core.paginator import Paginator
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import render
@@ -31,6 +32,7 @@ def show_launches(request: HttpRequest, slug: str) -> HttpResponse:
         "q": text,
         "outcome": outcome,
         "outcomes": Launch.Outcome.choices,
+        "kept_days": settings.LAUNCH_LOG_DAYS,
     }
     return render(request, "lms/launches.html", words)
 

@@ -55,7 +55,6 @@ def redeem_code(request: HttpRequest, *, now: datetime) -> HttpResponse:
         )
     except signing.BadSignature as error:
         raise TabCodeOverError("too old" if isinstance(error, signing.SignatureExpired) else "not ours") from None
-    UsedTabCode.objects.filter(used_at__lt=now - 10 * LIFETIME).delete()
     digest = urlsafe_b64encode(hashlib.sha256(code.encode()).digest()).decode().rstrip("=")
     try:
         with transaction.atomic():

@@ -80,10 +80,6 @@ def act_on_due(*, now: datetime) -> int:
     return len(claimed)
 
 
-def forget_old_notices(*, now: datetime) -> None:
-    NoticeRow.objects.filter(received_at__lt=now - KEPT, next_try_at=None).delete()
-
-
 def _act(row: NoticeRow, *, now: datetime) -> str:
     """What became of it, in a word."""
     if row.kind == HELLO_WORLD:

@@ -25,8 +25,6 @@ from ltikit.v13 import deep_linking
 LIFETIME: Final = timedelta(hours=1)
 PURPOSE: Final = "picker"
 """What codes are for that prove, in a selection, who somebody is (`orgs.email_codes`); the subject is its reference."""
-# Rows whose time is over are kept a little, so that a late click is told so.
-_KEPT: Final = timedelta(days=1)
 
 
 class Wanted(enum.StrEnum):
@@ -94,7 +92,6 @@ def begin_selection(
     launch: Launch, target: Target, *, platform_pk: int, reference: str, now: datetime
 ) -> PendingSelection:
     """Keeps the message for the choice. The reference is that of its row in the launch log."""
-    PendingSelection.objects.filter(expires_at__lt=now - _KEPT).delete()
     return PendingSelection.objects.create(
         reference=reference,
         platform_id=platform_pk,

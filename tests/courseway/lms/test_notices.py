@@ -17,10 +17,11 @@ from joserfc.jwk import RSAKey
 
 from courseway.courses.models import Course
 from courseway.lms import platforms
+from courseway.lms.clearing import clear_notices
 from courseway.lms.models import CourseContext, CourseIdentity, Deployment, NoticeSubscription, Registration
 from courseway.lms.models import Notice as NoticeRow
 from courseway.lms.notice_subscriptions import COOL_DOWN, subscribe_due
-from courseway.lms.notices import KEPT, act_on_due, forget_old_notices
+from courseway.lms.notices import KEPT, act_on_due
 from ltikit import vocabulary
 from ltikit.v13.notices import CONTEXT_COPY, HELLO_WORLD
 from tests.cast import Cast, make_cast
@@ -207,9 +208,9 @@ def test_old_notices_are_forgotten_when_they_could_not_come_again(cast: Cast, lm
     """A notice is kept longer than it is valid."""
     send(make_notice(lms))
     act_on_due(now=soon())
-    forget_old_notices(now=soon() + KEPT - timedelta(hours=1))
+    clear_notices(now=soon() + KEPT - timedelta(hours=1))
     assert NoticeRow.objects.exists()
-    forget_old_notices(now=soon() + KEPT + timedelta(hours=1))
+    clear_notices(now=soon() + KEPT + timedelta(hours=1))
     assert not NoticeRow.objects.exists()
 
 
