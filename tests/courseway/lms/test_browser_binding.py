@@ -13,6 +13,7 @@ from django.test import Client
 from lxml import html
 
 from courseway.lms import new_tab, platforms
+from courseway.lms.clearing import clear_used_codes
 from courseway.lms.models import Launch, UsedTabCode
 from tests.cast import Cast
 from tests.visits import TOOL, Lms11, Lms13, make_lms11, make_lms13
@@ -197,14 +198,15 @@ def test_a_code_is_good_once(cast: Cast, lms11: Lms11) -> None:
 
 
 def test_a_code_lives_two_minutes(cast: Cast, lms11: Lms11, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Afterwards it opens nothing, and what was kept of used ones is forgotten in time."""
+    """Afterwards it opens nothing, and what was kept of used ones is forgotten in the next night."""
     code, other = make_code(cast, lms11), make_code(cast, lms11)
     assert post(Client(), "/lti/continue", other, **OURS).status_code == 303
     monkeypatch.setattr(new_tab, "LIFETIME", timedelta(seconds=-1))
     assert post(Client(), "/lti/continue", code, **OURS).status_code == 410
     monkeypatch.undo()
-    UsedTabCode.objects.update(used_at=datetime.now(UTC) - timedelta(hours=1))
+    UsedTabCode.objects.update(used_at=datetime.now(UTC) - timedelta(days=2))
     assert post(Client(), "/lti/continue", code, **OURS).status_code == 303
+    assert clear_used_codes(now=datetime.now(UTC)) == 1
     assert UsedTabCode.objects.count() == 1
 
 
