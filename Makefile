@@ -73,6 +73,10 @@ lock-peers: setup ## Write the requirements of the peers anew, each for its own 
 	  $(VENV)/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 	    --no-emit-find-links --no-header tests/peers/requirements-$$name.in $(ARGS) --output-file tests/peers/requirements-$$name.txt
 	done
+	for file in benchmarks/peers/requirements-*.in; do
+	  $(VENV)/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+	    --no-emit-find-links --no-header $$file $(ARGS) --output-file $${file%.in}.txt
+	done
 	cd tests/peers/ltijs && npm install --package-lock-only --no-audit --no-fund
 
 clean: ## Remove .venv, .venv-peers, caches and the demo's data

@@ -11,7 +11,8 @@ from urllib.parse import parse_qs, urlencode, urlsplit
 from benchmarks.platform import CLIENT_ID, DEPLOYMENT, Platform, Visit, sign_v11
 from benchmarks.processes import busy_seconds, cpu_seconds
 
-WAVE = 200
+# A wave's launches are signed together, before it; some tools refuse what was signed ten seconds ago.
+FIRST_WAVE, LARGEST_WAVE, WAVE_SECONDS = 50, 200, 1.5
 
 
 @dataclass(frozen=True)
@@ -30,6 +31,7 @@ class Tool:
     shown: Callable[[Visit], bytes]  # what stands on the page on which this person lands
     key: str = ""
     secret: str = ""
+    login_again: str = ""  # what the script of a page before the login adds to the address, which then is asked again
 
     def target_of(self, visit: Visit) -> str:
         return self.targets[visit.link_number % len(self.targets)]
@@ -146,7 +148,8 @@ class Driver:
         connections = [_Connection(self._tool) for _ in range(at_once)]
         try:
             while measured.seconds < seconds or len(measured.latencies) < launches:
-                wave = [_Attempt(self._take()) for _ in range(min(WAVE, launches or WAVE))]
+                size = self._size_of_wave(measured, at_once)
+                wave = [_Attempt(self._take()) for _ in range(min(size, launches or size))]
                 if self._tool.version == "1.3":
                     await self._timed(measured, connections, wave, self._log_in)
                 self._sign(wave)
@@ -156,6 +159,14 @@ class Driver:
             for connection in connections:
                 connection.close()
         return measured
+
+    @staticmethod
+    def _size_of_wave(measured: Measured, at_once: int) -> int:
+        """As many launches as the tool takes in a short while, and enough for all connections."""
+        if not measured.latencies:
+            return FIRST_WAVE
+        rate = len(measured.latencies) / measured.seconds
+        return max(2 * at_once, min(LARGEST_WAVE, int(rate * WAVE_SECONDS)))
 
     def _take(self) -> Visit:
         self._next += 1
@@ -207,7 +218,10 @@ class Driver:
             "client_id": CLIENT_ID,
             "lti_deployment_id": DEPLOYMENT,
         }
-        answer = await connection.ask(f"{tool.login_path}?{urlencode(query)}", cookies=attempt.cookies)
+        login = f"{tool.login_path}?{urlencode(query)}"
+        answer = await connection.ask(login, cookies=attempt.cookies)
+        if tool.login_again and answer.status == 200:
+            answer = await connection.ask(f"{login}&{tool.login_again}", cookies=attempt.cookies)
         address = answer.header("location")
         asked = {name: values[0] for name, values in parse_qs(urlsplit(address).query).items()}
         if answer.status not in (302, 303) or asked.get("login_hint") != visit.user:

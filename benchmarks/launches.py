@@ -11,9 +11,10 @@ import time
 
 from benchmarks.driver import Driver, Tool
 from benchmarks.launch_report import Round, make_report, sum_up
+from benchmarks.peer_stands import STANDS, run_stands
 from benchmarks.platform import Platform
 from benchmarks.report import Report, describe_machine
-from benchmarks.stands import STANDS, Database, count_stored, run_database, run_stands
+from benchmarks.stands import Database, count_stored, run_database
 
 AT_ONCE = (8, 32)
 PEOPLE = 1000

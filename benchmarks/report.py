@@ -23,15 +23,21 @@ class Goal:
     seen: float
     shape: str = "{:.2f}"
     at_most: bool = False
+    hoped: float | None = None  # better than what is promised
 
     @property
     def is_met(self) -> bool:
         return self.seen <= self.wanted if self.at_most else self.seen >= self.wanted
 
+    def write_wanted(self) -> str:
+        """What is promised, and what is hoped for."""
+        hoped = f" (hoped {self.shape.format(self.hoped)})" if self.hoped is not None else ""
+        return f"{'≤' if self.at_most else '≥'} {self.shape.format(self.wanted)}{hoped}"
+
     def row(self) -> str:
         """A line of Markdown."""
-        wanted = f"{'≤' if self.at_most else '≥'} {self.shape.format(self.wanted)}"
-        return f"| {self.what} | {wanted} | {self.shape.format(self.seen)} | {'✓ met' if self.is_met else '✗ missed'} |"
+        seen = f"{self.shape.format(self.seen)} | {'✓ met' if self.is_met else '✗ missed'}"
+        return f"| {self.what} | {self.write_wanted()} | {seen} |"
 
 
 @dataclass(frozen=True)

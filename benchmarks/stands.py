@@ -1,4 +1,4 @@
-"""What is measured, started for real: Courseway as it is served, its floor on Django, and ltijs."""
+"""What is measured, started for real: Courseway as it is served, its floors, and ltijs."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ import subprocess
 import sys
 import tempfile
 import warnings
-from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,8 +19,8 @@ import psycopg
 from tests.peers.environment import make_node_environment
 from tests.peers.installation import find_port, stop, wait_until_answering
 
-from benchmarks.django_floor_schema import SCHEMA
 from benchmarks.driver import Tool
+from benchmarks.floor import SCHEMA
 from benchmarks.platform import DEPLOYMENT, LINKS, Platform, Visit
 from benchmarks.processes import keep_on_tool_cpu, start_on_tool_cpu
 
@@ -109,20 +109,19 @@ def run_courseway(folder: Path, database: Database, platform: Platform) -> Itera
 
 
 @contextmanager
-def run_floor(folder: Path, database: Database, platform: Platform) -> Iterator[list[Tool]]:
-    """Bare Django views on the same server with the same options."""
-    from courseway.supervise import web_command
-
+def run_floor(
+    folder: Path, database: Database, platform: Platform, *, name: str = "Django floor", module: str = "django_floor"
+) -> Iterator[list[Tool]]:
+    """Bare views on the same server with the same options."""
     port, (key, secret) = find_port(), (secrets.token_hex(8), secrets.token_hex(16))
-    base, uri = f"http://127.0.0.1:{port}", database.make("floor")
+    base, uri = f"http://127.0.0.1:{port}", database.make(module)
     with psycopg.connect(uri) as connection:
         connection.execute(SCHEMA)
     told = {"base": base, "platform": platform.about(), "pem": platform.public_pem(), "database": uri}
     told |= {"key": key, "secret": secret, "secret_key": secrets.token_hex(32)}
     environment = {**inherited_environment(), "FLOOR": json.dumps(told)}
-    command = web_command("127.0.0.1", port, 1)
-    command[command.index("courseway.wsgi:application")] = "benchmarks.django_floor:application"
-    log = folder / "floor.log"
+    log = folder / f"{module}.log"
+    command = granian_command(f"benchmarks.{module}:application", port)
     process = start_on_tool_cpu(command, environment, log, folder=ROOT)
     try:
         wait_until_answering(process, f"{base}/readyz", log)
@@ -130,20 +129,23 @@ def run_floor(folder: Path, database: Database, platform: Platform) -> Iterator[
         def shown(visit: Visit) -> bytes:
             return visit.user.encode()
 
-        common = {"port": port, "base": base, "root": process.pid, "database_root": database.root, "shown": shown}
-        common |= {"login_path": "/login"}
+        common = {"name": name, "port": port, "base": base, "root": process.pid, "database_root": database.root}
+        common |= {"shown": shown, "login_path": "/login"}
+        targets = {version: (f"{base}{path}",) for version, path in (("1.3", "/launch"), ("1.1", "/launch11"))}
         yield [
-            Tool(name="Django floor", version="1.3", launch_path="/launch", targets=(f"{base}/launch",), **common),
-            Tool(
-                name="Django floor",
-                version="1.1",
-                launch_path="/launch11",
-                key=key,
-                **{"secret": secret, "targets": (f"{base}/launch11",), **common},
-            ),
+            Tool(version="1.3", launch_path="/launch", targets=targets["1.3"], **common),
+            Tool(version="1.1", launch_path="/launch11", targets=targets["1.1"], key=key, secret=secret, **common),
         ]
     finally:
         stop(process)
+
+
+def granian_command(application: str, port: int, python: str = sys.executable) -> list[str]:
+    """The server of Courseway with its options, for another application, maybe in another environment."""
+    from courseway.supervise import web_command
+
+    named = {"courseway.wsgi:application": application, sys.executable: python}
+    return [named.get(word, word) for word in web_command("127.0.0.1", port, 1)]
 
 
 @contextmanager
@@ -178,17 +180,6 @@ def run_ltijs(folder: Path, database: Database, platform: Platform) -> Iterator[
         ]
     finally:
         stop(process)
-
-
-STANDS = {"courseway": run_courseway, "floor": run_floor, "ltijs": run_ltijs}
-
-
-@contextmanager
-def run_stands(names: Sequence[str], database: Database, platform: Platform) -> Iterator[list[Tool]]:
-    """All that are wished for, at once: they are measured in turn, so that each sees the same machine."""
-    with ExitStack() as stack:
-        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="courseway-benchmark-")))
-        yield [tool for name in names for tool in stack.enter_context(STANDS[name](folder, database, platform))]
 
 
 def count_stored(database: Database) -> dict[str, int]:

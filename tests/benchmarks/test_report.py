@@ -9,7 +9,7 @@ from xml.etree import ElementTree
 
 import pytest
 from benchmarks.driver import Measured, Tool
-from benchmarks.launch_report import Round, Row, find_goals, find_ratios, make_report, sum_up
+from benchmarks.launch_report import Round, Row, find_goals, find_ratios, make_report, sum_up, write_ratios
 from benchmarks.launches import choose
 from benchmarks.report import Bar, Goal, Report, draw, keep
 
@@ -76,6 +76,16 @@ def test_the_worse_of_two_concurrencies_counts_for_a_goal() -> None:
     assert (against.seen, against.is_met) == (2.0, False)
     assert "ltijs 5" in against.what
     assert (tail.seen, tail.is_met) == (pytest.approx(3.1), False)
+
+
+def test_each_ratio_has_its_goal_beside_it() -> None:
+    """Floors are written in percent and peers as times; what has no goal is told without one."""
+    names = {"Django floor": 0.5, "bare floor": 1, "ltijs 5": 0.1, "PyLTI1p3 2, no database": 2}
+    rows = [make_row("Courseway", per_cpu_second=0.4), *(make_row(name, per_cpu_second=n) for name, n in names.items())]
+    lines = write_ratios(find_ratios(rows)).splitlines()[2:]
+    assert [line.split(" | ")[3] for line in lines] == ["80%", "40%", "4 ×", "0.2 ×"]
+    goals = [line.rpartition(" | ")[2].removesuffix(" |") for line in lines]
+    assert goals == ["✓ ≥ 60%", "", "✓ ≥ 3 × (hoped 5 ×)", ""]
 
 
 def test_a_report_is_kept_as_text_as_data_and_as_a_picture(tmp_path: Path) -> None:
