@@ -208,7 +208,7 @@ def make_key(name: str) -> RSAKey:
     return _keys[name]
 
 
-def make_lms13(organization: Organization, *, client_id: str = "client-1", policy: str = "any") -> Lms13:
+def make_lms13(organization: Organization | None, *, client_id: str = "client-1", policy: str = "any") -> Lms13:
     """A registration whose keyset was read a moment ago, so that no request leaves the test."""
     key = make_key(client_id)
     platform = Platform.objects.create(organization=organization, version="1.3", name="Canvas")

@@ -50,6 +50,7 @@ _BLANKS = re.compile(r"\s+")
 _TEACHER = frozenset({"instructor", "teachingassistant", "contentdeveloper", "administrator"})
 _MENTOR = frozenset({"mentor", "observer"})
 _LEARNER = frozenset({"learner", "student"})
+_ADMINISTRATOR = frozenset({"administrator", "sysadmin", "accountadmin"})
 
 
 def split_roles(text: str) -> tuple[str, ...]:
@@ -94,6 +95,15 @@ def strongest_role(roles: Iterable[str]) -> Role:
     if ParsedRole(RoleScope.INSTITUTION, "observer") in parsed and not any(map(_is_ordinary_learner, parsed)):
         return Role.MENTOR
     return Role.STUDENT
+
+
+def is_administrator(roles: Iterable[str]) -> bool:
+    """True for whoever administers the institution's LMS (LTI 1.3 core A.2.1, A.2.2).
+
+    A context's administrator runs one course and is none; neither is one of the sub-roles, such as support staff.
+    """
+    scopes = (RoleScope.INSTITUTION, RoleScope.SYSTEM)
+    return any(role.scope in scopes and role.name in _ADMINISTRATOR and not role.sub_role for role in _parse_all(roles))
 
 
 def is_test_user(roles: Iterable[str]) -> bool:

@@ -97,7 +97,13 @@ def _add_organization_commands(tree: _CommandTree) -> None:
     key.add_argument("--secret", default="", help="a secret of your own; made when absent")
 
     platform = tree.add("platform add", "register an LTI 1.3 platform", has_document=True)
-    _add_organization(platform)
+    whose = platform.add_mutually_exclusive_group(required=True)
+    whose.add_argument("--org", default="", metavar="SLUG", help="the organization's short name, as in its address")
+    whose.add_argument(
+        "--shared",
+        action="store_true",
+        help="for all organizations: each enters only its deployment ID. Given again, the addresses are changed",
+    )
     platform.add_argument("--name", default="", help="which LMS it is")
     for flag, metavar in (
         ("--issuer", "ISSUER"),

@@ -13,7 +13,7 @@ from courseway.lms import addresses
 from courseway.lms.integration_errors import IntegrationError
 from courseway.lms.keys import create_consumer_key
 from courseway.lms.models import Launch
-from courseway.lms.registrations import create_registration
+from courseway.lms.registrations import create_registration, share_registration
 from courseway.orgs.models import Account, Organization
 from courseway.orgs.organizations import create_organization
 from courseway.orgs.sign_in_links import make_sign_in_link
@@ -80,19 +80,22 @@ def create_key(wish: Namespace) -> Answer:
 
 
 def add_platform(wish: Namespace) -> Answer:
-    organization = get_organization(wish.org)
+    values = {
+        "issuer": wish.issuer,
+        "client_id": wish.client_id,
+        "authentication_url": wish.auth_url,
+        "token_url": wish.token_url,
+        "keyset_url": wish.keyset_url,
+        "audience": wish.audience,
+        "name": wish.name,
+    }
+    if wish.shared and wish.deployment:
+        raise RefusedError("--deployment: the deployments of a shared registration are entered by organizations.")
     try:
-        registration = create_registration(
-            organization,
-            issuer=wish.issuer,
-            client_id=wish.client_id,
-            authentication_url=wish.auth_url,
-            token_url=wish.token_url,
-            keyset_url=wish.keyset_url,
-            audience=wish.audience,
-            name=wish.name,
-            deployment_ids=wish.deployment,
-        )
+        if wish.shared:
+            registration = share_registration(**values)
+        else:
+            registration = create_registration(get_organization(wish.org), **values, deployment_ids=wish.deployment)
     except IntegrationError as error:
         raise _refuse(error) from None
     document = {

@@ -204,7 +204,7 @@ def token_of(platform: Platform, scopes: str, *, now: datetime) -> Steps[str]:
 
 
 def _ask_for_token(platform: Platform, scopes: str, *, now: datetime) -> Steps[str]:
-    registration = platform.registration
+    registration = platform.registered_as
     try:
         key = signing_key()
     except secrets_box.SecretUnreadableError as error:

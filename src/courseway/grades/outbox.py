@@ -240,7 +240,7 @@ def _owe_chunk(
 
 def _new_delivery(recipient: Recipient, assignment: Assignment) -> Delivery:
     return Delivery(
-        organization_id=recipient.platform.organization_id,
+        organization_id=recipient.platform.tenant_id,
         platform=recipient.platform,
         person_id=recipient.person_id,
         resource_link=recipient.resource_link,

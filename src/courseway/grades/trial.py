@@ -102,7 +102,7 @@ def _find_link(platform: Platform, context_id: str | None) -> ResourceLink:
 
 
 def _ask_for_token(platform: Platform, scopes: list[str], *, now: datetime) -> str:
-    registration = platform.registration
+    registration = platform.registered_as
     request = token_request(
         token_url=registration.token_url,
         audience=registration.audience or registration.token_url,

@@ -30,7 +30,7 @@ def join_lms_user(
     """
     sent = launch.person
     # Made only for a user who is new here.
-    person: Any = partial(person_of_account, platform.organization, account)
+    person: Any = partial(person_of_account, platform.tenant, account)
     with transaction.atomic():
         identity, is_new = LmsIdentity.objects.select_related("person").get_or_create(
             platform=platform,

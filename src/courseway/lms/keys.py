@@ -6,7 +6,7 @@ import secrets
 from datetime import datetime
 
 from django.db import IntegrityError, transaction
-from django.db.models import F
+from django.db.models import F, Q
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
@@ -72,23 +72,26 @@ def rename_platform(platform: Platform, name: str) -> None:
 
 def revoke_platform(platform: Platform, *, now: datetime | None = None) -> None:
     """Launches and services of this key or registration stop at once; what was learned through it stays."""
-    platform.revoked_at = now or timezone.now()
-    platform.config_version = F("config_version") + 1
-    platform.save(update_fields=["revoked_at", "config_version"])
-    platform.refresh_from_db(fields=["config_version"])
+    _set_revoked(platform, now or timezone.now())
 
 
 def reinstate_platform(platform: Platform) -> None:
     """Takes a revocation back: the same key, the same people and links."""
-    platform.revoked_at = None
-    platform.config_version = F("config_version") + 1
-    platform.save(update_fields=["revoked_at", "config_version"])
-    platform.refresh_from_db(fields=["config_version"])
+    _set_revoked(platform, None)
+
+
+def _set_revoked(platform: Platform, at: datetime | None) -> None:
+    with transaction.atomic():
+        platform.revoked_at = at
+        platform.save(update_fields=["revoked_at"])
+        raise_config_version(platform)
 
 
 def raise_config_version(platform: Platform) -> None:
-    """To be called in the transaction of every change that a launch must notice."""
-    Platform.objects.filter(pk=platform.pk).update(config_version=F("config_version") + 1)
+    """To be called in the transaction of every change that a launch must notice. What the operator changes in a shared
+    registration, launches from every share of it notice."""
+    changed = Platform.objects.filter(Q(pk=platform.pk) | Q(shared=platform.pk))
+    changed.update(config_version=F("config_version") + 1)
     platform.refresh_from_db(fields=["config_version"])
 
 

@@ -22,6 +22,7 @@ _STEPS: Final[dict[str, tuple[str | Promise, tuple[str, ...]]]] = {
     "state": (_("Browser recognised: the sign-in was begun here a moment ago"), ("1.3",)),
     "platform": (_("LMS known: its key or registration is in use here"), ("1.1", "1.3")),
     "signature": (_("Signature, time and contents verified"), ("1.1", "1.3")),
+    "deployment": (_("Deployment: it belongs to an organization here"), ("1.3",)),
     "target": (_("Target: the address belongs to this installation"), ("1.1", "1.3")),
     "person": (_("Person may come in this role"), ("1.1", "1.3")),
     "resolve": (_("Assignment found, and open"), ("1.1", "1.3")),
@@ -59,9 +60,11 @@ def list_launches(organization: Organization, *, text: str = "", outcome: str = 
 def list_steps(launch: Launch) -> list[Step]:
     """What was looked at, as far as the launch came."""
     names = [name for name, (_words, versions) in _STEPS.items() if launch.version in versions or not launch.version]
-    # Two steps that most launches do not have: they are told where a launch ended in them.
+    # Steps that most launches do not have: they are told where a launch ended in them.
     is_refused = launch.outcome == Launch.Outcome.REFUSED
-    names = [name for name in names if name not in ("login", "person") or (is_refused and launch.step == name)]
+    names = [
+        name for name in names if name not in ("login", "deployment", "person") or (is_refused and launch.step == name)
+    ]
     if launch.outcome == Launch.Outcome.OK or launch.step not in names:
         reached = len(names) if launch.outcome == Launch.Outcome.OK else 0
     else:

@@ -14,6 +14,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from courseway.courses.models import Assignment, Course, Role
+from courseway.lms.claim_rows import DeploymentClaim as DeploymentClaim
 from courseway.lms.roster_rows import ContextRoster as ContextRoster
 from courseway.lms.roster_rows import LmsDueDate as LmsDueDate
 from courseway.lms.roster_rows import RosterCursor as RosterCursor
@@ -31,7 +32,10 @@ class Platform(models.Model):
         V11 = "1.1", "LTI 1.1"
         V13 = "1.3", "LTI 1.3"
 
-    organization = models.ForeignKey(Organization, on_delete=models.CASCADE, related_name="platforms")
+    # None for a registration of the operator, from which nobody arrives. `shared` is the operator's one in the platform
+    # of an organization whose claim of a deployment was approved: everything but the registration is its own.
+    organization = models.ForeignKey(Organization, on_delete=models.CASCADE, null=True, related_name="platforms")
+    shared = models.ForeignKey("self", on_delete=models.PROTECT, null=True, blank=True, related_name="shares")
     public_id = models.CharField(max_length=20, unique=True, default=new_id, editable=False)
     version = models.CharField(max_length=3, choices=Version.choices)
     name = models.CharField(_("name"), max_length=200, blank=True)
@@ -52,8 +56,31 @@ class Platform(models.Model):
     registration: Registration
     deployments: RelatedManager[Deployment]
 
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                condition=models.Q(organization__isnull=False) | models.Q(shared=None), name="share_has_an_owner"
+            )
+        ]
+
     def __str__(self) -> str:
         return self.name or f"LTI {self.version}"
+
+    @property
+    def registered_as(self) -> Registration:
+        """What the LMS told about itself: to us, or once to the operator for all its organizations."""
+        return self.registration if self.shared is None else self.shared.registration
+
+    @property
+    def tenant(self) -> Organization:
+        """The organization, of every platform from which somebody can arrive."""
+        assert self.organization is not None  # noqa: S101 - what leads to a platform leads to an organization's
+        return self.organization
+
+    @property
+    def tenant_id(self) -> int:
+        assert self.organization_id is not None  # noqa: S101 - as above
+        return self.organization_id
 
 
 class ConsumerKey(models.Model):

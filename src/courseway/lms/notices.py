@@ -40,6 +40,11 @@ def take_notice(token: str, *, now: datetime) -> bool:
     """
     platform = _find_platform(token)
     notice = _verify(token, platform, now=now)
+    if platform.is_shared:
+        share = platforms.find_share(platform, notice.deployment_id, is_fresh=True)
+        if share is None or share.is_revoked:
+            raise UnknownDeploymentError(f"deployment {notice.deployment_id!r} is no organization's")
+        platform = share
     deployment = _find_deployment(platform, notice, now=now)
     context = notice.context
     made = NoticeRow.objects.bulk_create(

@@ -5,7 +5,15 @@ from __future__ import annotations
 from django.http import Http404, HttpRequest
 from django.utils.translation import gettext as _
 
-from courseway.lms.models import ConsumerKey, Deployment, Launch, Platform, Registration, RegistrationLink
+from courseway.lms.models import (
+    ConsumerKey,
+    Deployment,
+    DeploymentClaim,
+    Launch,
+    Platform,
+    Registration,
+    RegistrationLink,
+)
 from courseway.orgs.access import get_organization_to_own
 from courseway.orgs.models import Organization
 
@@ -34,6 +42,22 @@ def get_registration_to_own(request: HttpRequest, slug: str, public_id: str) -> 
     if registration is None:
         raise Http404(_("This organization has no such registration."))
     return registration
+
+
+def get_lti13_platform_to_own(request: HttpRequest, slug: str, public_id: str) -> Platform:
+    """The platform of a registration of the organization's own, or its share of one of the operator's."""
+    platform = get_platform_to_own(request, slug, public_id)
+    if platform.version != Platform.Version.V13:
+        raise Http404(_("This organization has no such registration."))
+    return platform
+
+
+def get_claim_to_own(request: HttpRequest, slug: str, pk: int) -> DeploymentClaim:
+    organization = get_organization_to_own(request, slug)
+    claim = DeploymentClaim.objects.filter(organization=organization, pk=pk).first()
+    if claim is None:
+        raise Http404(_("This organization has entered no such deployment."))
+    return claim
 
 
 def get_deployment_to_own(registration: Registration, pk: int) -> Deployment:

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
+from courseway.lms.deployment_claims import LONGEST_ID, claim_deployment
 from courseway.lms.integration_errors import IntegrationError
 from courseway.lms.keys import create_consumer_key
-from courseway.lms.models import ConsumerKey, Registration
+from courseway.lms.models import ConsumerKey, DeploymentClaim, Platform, Registration
 from courseway.lms.registrations import create_registration, update_registration
-from courseway.orgs.models import Organization
+from courseway.orgs.models import Account, Organization
 
 
 class KeyForm(forms.Form):
@@ -130,6 +133,43 @@ class RegistrationForm(forms.Form):
             self.add_error(error.field if error.field in self.fields else None, error.message)
             return None
         return self.registration
+
+
+class ClaimForm(forms.Form):
+    """The short form: the operator has registered the LMS, an organization enters which deployment is its own."""
+
+    shared = forms.ChoiceField(label=_("LMS"))
+    deployment_id = forms.CharField(
+        label=_("Deployment ID"),
+        max_length=LONGEST_ID,
+        help_text=_("Exactly as the LMS shows it when the tool is added there."),
+        widget=forms.TextInput(attrs={"autocomplete": "off", "spellcheck": "false"}),
+    )
+
+    def __init__(self, shared: Sequence[Platform], data: Mapping[str, Any] | None = None) -> None:
+        super().__init__(data)
+        self.platforms = {platform.public_id: platform for platform in shared}
+        if len(shared) == 1:
+            del self.fields["shared"]
+        else:
+            field = self.fields["shared"]
+            assert isinstance(field, forms.ChoiceField)  # noqa: S101 - as declared above
+            field.choices = [(public_id, str(platform)) for public_id, platform in self.platforms.items()]
+
+    def save(self, organization: Organization, account: Account | None, *, now: datetime) -> DeploymentClaim | None:
+        """The claim; None, with the error at its field, if it cannot be made."""
+        chosen = self.cleaned_data.get("shared") or next(iter(self.platforms))
+        try:
+            return claim_deployment(
+                organization,
+                self.platforms[chosen],
+                self.cleaned_data["deployment_id"],
+                claimed_by=account,
+                now=now,
+            )
+        except IntegrationError as error:
+            self.add_error("deployment_id", error.message)
+            return None
 
 
 class DeploymentForm(forms.Form):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.urls import path
 
 from courseway.lms import (
+    deployment_claim_views,
     dynamic_registration_views,
     launch_log_views,
     lti_id_views,
@@ -43,6 +44,8 @@ urlpatterns = [
         registration_views.approve,
         name="approve_deployment",
     ),
+    path("<slug:slug>/lti/deployments", deployment_claim_views.claim, name="claim_deployment"),
+    path("<slug:slug>/lti/deployments/<int:pk>/withdraw", deployment_claim_views.withdraw, name="withdraw_claim"),
     path("<slug:slug>/lti/registration-links", dynamic_registration_views.make_link, name="make_registration_link"),
     path(
         "<slug:slug>/lti/registration-links/<int:pk>/withdraw",

@@ -14,11 +14,12 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
 from courseway.lms import addresses, tool_keys
+from courseway.lms.deployment_claims import list_pending_claims, list_shared_platforms
 from courseway.lms.keys import reinstate_platform, rename_platform, reset_secret, reveal_secret, revoke_platform
 from courseway.lms.lms_guides import LMS_GUIDES, find_guide
 from courseway.lms.models import Launch, Platform
 from courseway.lms.org_access import get_consumer_key_to_own, get_platform_to_own
-from courseway.lms.org_forms import KeyForm, NameForm
+from courseway.lms.org_forms import ClaimForm, KeyForm, NameForm
 from courseway.lms.registration_links import list_open_links
 from courseway.orgs.access import get_organization_to_own, sign_in_required
 from courseway.orgs.models import Organization
@@ -27,7 +28,7 @@ from courseway.orgs.models import Organization
 @sign_in_required
 @require_safe
 def show_integrations(request: HttpRequest, slug: str) -> HttpResponse:
-    return _integrations(request, get_organization_to_own(request, slug), KeyForm())
+    return show_page(request, get_organization_to_own(request, slug))
 
 
 @sign_in_required
@@ -37,7 +38,7 @@ def add_key(request: HttpRequest, slug: str) -> HttpResponse:
     form = KeyForm(request.POST)
     consumer_key = form.save(organization) if form.is_valid() else None
     if consumer_key is None:
-        return _integrations(request, organization, form, status=400)
+        return show_page(request, organization, form, status=400)
     messages.success(request, _("The key of %(name)s was made. Copy its values into the LMS.") % form.cleaned_data)
     guide = find_guide(request.POST.get("guide", ""))
     if guide is not None:  # back to the page whose button it was
@@ -55,8 +56,8 @@ def show_secret(request: HttpRequest, slug: str, platform: str) -> HttpResponse:
     if request.get_preferred_type(["text/html", "application/json"]) == "application/json":
         response: HttpResponse = JsonResponse({"secret": secret})
     else:
-        organization = consumer_key.platform.organization
-        response = _integrations(request, organization, KeyForm(), shown=consumer_key.platform, secret=secret)
+        organization = consumer_key.platform.tenant
+        response = show_page(request, organization, shown=consumer_key.platform, secret=secret)
     response.headers["Cache-Control"] = "no-store, private"
     return response
 
@@ -132,11 +133,12 @@ def our_values() -> dict[str, str]:
     }
 
 
-def _integrations(
+def show_page(
     request: HttpRequest,
     organization: Organization,
-    form: KeyForm,
+    form: KeyForm | None = None,
     *,
+    claim_form: ClaimForm | None = None,
     shown: Platform | None = None,
     secret: str = "",
     status: int = 200,
@@ -144,8 +146,11 @@ def _integrations(
     platforms = with_last_launch(Platform.objects.filter(organization=organization).order_by("name", "pk"))
     keys = list(platforms.filter(version=Platform.Version.V11).select_related("consumer_key"))
     registrations = list(
-        platforms.filter(version=Platform.Version.V13).select_related("registration").prefetch_related("deployments")
+        platforms.filter(version=Platform.Version.V13)
+        .select_related("registration", "shared__registration")
+        .prefetch_related("deployments")
     )
+    shared = list(list_shared_platforms().select_related("registration"))
     words: dict[str, Any] = {
         "organization": organization,
         "keys": [(key, addresses.xml_url(key.consumer_key)) for key in keys if not key.revoked_at],
@@ -154,7 +159,10 @@ def _integrations(
         "revoked_registrations": [platform for platform in registrations if platform.revoked_at],
         "registration_links": list_open_links(organization, now=timezone.now()),
         "is_empty": not keys and not registrations,
-        "form": form,
+        "form": form or KeyForm(),
+        "shared_platforms": shared,
+        "claims": list_pending_claims(organization),
+        "claim_form": claim_form or ClaimForm(shared),
         "shown": shown,
         "secret": secret,
         "guides": LMS_GUIDES,
@@ -165,7 +173,7 @@ def _integrations(
 
 def _place_of(platform: Platform) -> str:
     """The page with the key or registration in view."""
-    slug = platform.organization.slug
+    slug = platform.tenant.slug
     if platform.version == Platform.Version.V13:
         return reverse("lms_org:registration", args=[slug, platform.public_id])
     return f"{reverse('lms_org:integrations', args=[slug])}#{platform.public_id}"

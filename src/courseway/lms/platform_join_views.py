@@ -13,7 +13,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
 from courseway.lms.models import ConsumerKey, Platform, PlatformJoin
-from courseway.lms.org_access import get_consumer_key_to_own, get_registration_to_own
+from courseway.lms.org_access import get_consumer_key_to_own, get_lti13_platform_to_own
 from courseway.lms.upgrades import join_platforms
 from courseway.orgs.access import sign_in_required
 
@@ -29,10 +29,10 @@ def list_joinable_keys(platform: Platform) -> QuerySet[ConsumerKey]:
 @require_POST
 def join(request: HttpRequest, slug: str, platform: str) -> HttpResponse:
     """`key` is the public id of the key's platform."""
-    registration = get_registration_to_own(request, slug, platform)
+    owned = get_lti13_platform_to_own(request, slug, platform)
     key = get_consumer_key_to_own(request, slug, request.POST.get("key", ""))
     with transaction.atomic():
-        join_platforms(registration.platform_id, key.platform_id, deployment_id="", now=timezone.now())
+        join_platforms(owned.pk, key.platform_id, deployment_id="", now=timezone.now())
     messages.success(request, _("%(name)s is the same LMS: its people and links go on here.") % {"name": key.platform})
     return _back(slug, platform)
 
@@ -41,8 +41,8 @@ def join(request: HttpRequest, slug: str, platform: str) -> HttpResponse:
 @require_POST
 def part(request: HttpRequest, slug: str, platform: str, pk: int) -> HttpResponse:
     """Whoever was carried over stays; from now on only signed claims carry anybody over."""
-    registration = get_registration_to_own(request, slug, platform)
-    joined = get_object_or_404(PlatformJoin, platform=registration.platform_id, pk=pk)
+    owned = get_lti13_platform_to_own(request, slug, platform)
+    joined = get_object_or_404(PlatformJoin, platform=owned.pk, pk=pk)
     joined.delete()
     messages.success(request, _("%(name)s counts as another LMS now.") % {"name": joined.former})
     return _back(slug, platform)

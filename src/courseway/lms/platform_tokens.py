@@ -23,7 +23,7 @@ def ask_for_token(platform: Platform, scopes: Sequence[str], *, now: datetime) -
 
     Raises ServiceError, OutboundError, or SecretUnreadableError when our own key cannot be read.
     """
-    registration = platform.registration
+    registration = platform.registered_as
     request = token_request(
         token_url=registration.token_url,
         audience=registration.audience or registration.token_url,

@@ -20,7 +20,11 @@ MAX_KEPT = 5000
 
 @dataclass(frozen=True, slots=True)
 class KnownPlatform:
-    """One platform with what verifies its messages. `deployment_policy` and the addresses are empty for LTI 1.1."""
+    """One platform with what verifies its messages. `deployment_policy` and the addresses are empty for LTI 1.1.
+
+    The operator's shared registration belongs to no organization: its id is 0 there, and nothing may be stored for it.
+    Once a message is verified, the share of the organization whose deployment it came from takes its place.
+    """
 
     pk: int
     organization_id: int
@@ -43,7 +47,15 @@ class KnownPlatform:
     keyset: Keyset | None = field(default=None, repr=False, compare=False)
     keyset_read_at: float = 0.0
     keyset_expires_at: float = 0.0
+    # Of a share: the operator's registration, the version of it that this copy goes with, and the deployment.
+    shared_pk: int = 0
+    shared_version: int = 0
+    deployment_id: str = ""
     loaded_at: float = field(default=0.0, compare=False)
+
+    @property
+    def is_shared(self) -> bool:
+        return not self.organization_id
 
     def living_keyset(self, now: datetime) -> Keyset | None:
         """The platform's public keys as long as they may be used without asking again."""
@@ -53,6 +65,7 @@ class KnownPlatform:
 _by_key: dict[str, KnownPlatform] = {}
 _by_registration: dict[tuple[str, str], KnownPlatform] = {}
 _by_pk: dict[int, KnownPlatform] = {}
+_by_deployment: dict[tuple[int, str], KnownPlatform] = {}
 
 
 def find_by_consumer_key(key: str, *, is_fresh: bool) -> KnownPlatform | None:
@@ -85,9 +98,12 @@ def find_by_issuer(issuer: str, client_id: str, *, is_fresh: bool) -> KnownPlatf
 def find_by_pk(pk: int, *, is_fresh: bool) -> KnownPlatform | None:
     if not is_fresh and (known := _still_good(_by_pk.get(pk))):
         return known
-    platform = Platform.objects.select_related("organization", "registration", "consumer_key").filter(pk=pk).first()
+    related = ("organization", "registration", "consumer_key", "shared__registration", "claim")
+    platform = Platform.objects.select_related(*related).filter(pk=pk).first()
     if platform is None:
         return None
+    if platform.shared is not None:
+        return _keep(_from_share(platform, platform.shared))
     if platform.version == Platform.Version.V13:
         platform.registration.platform = platform
         return _keep(_from_registration(platform.registration))
@@ -95,17 +111,35 @@ def find_by_pk(pk: int, *, is_fresh: bool) -> KnownPlatform | None:
     return _keep(_from_consumer_key(platform.consumer_key))
 
 
+def find_share(shared: KnownPlatform, deployment_id: str, *, is_fresh: bool) -> KnownPlatform | None:
+    """The platform of the organization to which a deployment of the operator's registration belongs; None if none.
+
+    Its `shared_version` says whether `shared` is still the newest: every change of that one makes shares stale too.
+    """
+    known = _still_good(_by_deployment.get((shared.pk, deployment_id)))
+    if not is_fresh and known is not None and known.shared_version == shared.config_version:
+        return known
+    approved = Platform.objects.filter(
+        claim__shared=shared.pk, claim__deployment_id=deployment_id, claim__approved_at__isnull=False
+    )
+    row = approved.select_related("organization", "shared__registration", "claim").first()
+    return _keep(_from_share(row, row.shared)) if row is not None and row.shared is not None else None
+
+
 def forget(pk: int) -> None:
-    """Drops the copy in this process, so that the next launch reads the platform anew."""
+    """Drops the copy in this process, so that the next launch reads the platform anew; of a share both."""
     known = _by_pk.pop(pk, None)
     if known is not None:
         _by_key.pop(known.consumer_key, None)
+        _by_deployment.pop((known.shared_pk, known.deployment_id), None)
+        if known.shared_pk:
+            forget(known.shared_pk)
         for names in [names for names, other in _by_registration.items() if other.pk == pk]:
             del _by_registration[names]
 
 
 def forget_all() -> None:
-    for kept in (_by_key, _by_registration, _by_pk):
+    for kept in (_by_key, _by_registration, _by_pk, _by_deployment):
         kept.clear()
 
 
@@ -119,6 +153,8 @@ def _keep(known: KnownPlatform) -> KnownPlatform:
     _by_pk[known.pk] = known
     if known.consumer_key:
         _by_key[known.consumer_key] = known
+    elif known.shared_pk:
+        _by_deployment[(known.shared_pk, known.deployment_id)] = known
     else:
         _by_registration[(known.issuer, known.client_id)] = known
     return known
@@ -128,11 +164,11 @@ def _from_consumer_key(row: ConsumerKey) -> KnownPlatform:
     platform = row.platform
     return KnownPlatform(
         pk=platform.pk,
-        organization_id=platform.organization_id,
+        organization_id=platform.tenant_id,
         version=platform.version,
         config_version=platform.config_version,
         is_revoked=platform.revoked_at is not None,
-        lti_id_field=platform.organization.lti_id_field,
+        lti_id_field=platform.tenant.lti_id_field,
         trusts_emails=platform.trusts_emails,
         accepts_actual_user=platform.accepts_actual_user,
         is_joined=platform.is_joined,
@@ -146,13 +182,14 @@ def _from_consumer_key(row: ConsumerKey) -> KnownPlatform:
 
 def _from_registration(row: Registration) -> KnownPlatform:
     platform = row.platform
+    organization = platform.organization
     return KnownPlatform(
         pk=platform.pk,
-        organization_id=platform.organization_id,
+        organization_id=organization.pk if organization else 0,
         version=platform.version,
         config_version=platform.config_version,
         is_revoked=platform.revoked_at is not None,
-        lti_id_field=platform.organization.lti_id_field,
+        lti_id_field=organization.lti_id_field if organization else "",
         trusts_emails=platform.trusts_emails,
         accepts_actual_user=platform.accepts_actual_user,
         is_joined=platform.is_joined,
@@ -166,5 +203,31 @@ def _from_registration(row: Registration) -> KnownPlatform:
         keyset=Keyset.from_json(row.keyset) if row.keyset else None,
         keyset_read_at=row.keyset_read_at.timestamp() if row.keyset_read_at else 0.0,
         keyset_expires_at=row.keyset_expires_at.timestamp() if row.keyset_expires_at else 0.0,
+        loaded_at=time.monotonic(),
+    )
+
+
+def _from_share(platform: Platform, shared: Platform) -> KnownPlatform:
+    """Without a keyset: a message is verified before it is known whose it is. Of deployments it has this single one."""
+    row = shared.registration
+    return KnownPlatform(
+        pk=platform.pk,
+        organization_id=platform.tenant_id,
+        version=platform.version,
+        config_version=platform.config_version,
+        is_revoked=platform.revoked_at is not None or shared.revoked_at is not None,
+        lti_id_field=platform.tenant.lti_id_field,
+        trusts_emails=platform.trusts_emails,
+        accepts_actual_user=platform.accepts_actual_user,
+        is_joined=platform.is_joined,
+        asks_about_instructors=platform.asks_about_instructors,
+        name=platform.name,
+        issuer=row.issuer,
+        client_id=row.client_id,
+        authentication_url=row.authentication_url,
+        deployment_policy=Registration.DeploymentPolicy.APPROVED,
+        shared_pk=shared.pk,
+        shared_version=shared.config_version,
+        deployment_id=platform.claim.deployment_id,
         loaded_at=time.monotonic(),
     )

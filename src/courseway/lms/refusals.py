@@ -22,6 +22,31 @@ class ForeignTargetError(LtiError):
     hint = "The link points to another site. Copy the LTI integration URL of the assignment again."
 
 
+class UnclaimedDeploymentError(LtiError):
+    """A deployment of the operator's shared registration that no organization calls its own."""
+
+    code = "deployment_not_claimed"
+    status = 403
+    student_hint = "Your LMS is not connected yet. Your teacher or the LMS administrator has to do it."
+    hint = (
+        "This LMS belongs to no organization here yet. An owner enters its deployment ID on the page LTI integrations"
+        " of the organization, under Add a deployment."
+    )
+
+
+class PendingDeploymentError(LtiError):
+    """The deployment is claimed, and no administrator of the LMS has confirmed whose it is."""
+
+    code = "deployment_not_confirmed"
+    status = 403
+    student_hint = "Your LMS is not connected yet. The LMS administrator has to open one link first."
+    hint = (
+        "The deployment ID of this LMS was entered here, and an administrator of the LMS has to confirm it: signed in"
+        " as Administrator there, by opening a link to an assignment of the organization (its LTI integration URL)."
+        " A teacher's or student's launch does not confirm it."
+    )
+
+
 class UnknownTargetError(LtiError):
     """Never existed, or belongs to another organization: the answer does not tell which."""
 

@@ -12,8 +12,8 @@ from django.views.decorators.http import require_http_methods, require_POST
 
 from courseway.lms.integration_errors import IntegrationError
 from courseway.lms.lms_guides import find_guide
-from courseway.lms.models import Deployment, Launch, PlatformJoin, Registration
-from courseway.lms.org_access import get_deployment_to_own, get_registration_to_own
+from courseway.lms.models import Deployment, Launch, Platform, PlatformJoin
+from courseway.lms.org_access import get_deployment_to_own, get_lti13_platform_to_own, get_registration_to_own
 from courseway.lms.org_forms import DeploymentForm, RegistrationForm
 from courseway.lms.org_views import our_values
 from courseway.lms.platform_join_views import list_joinable_keys
@@ -44,24 +44,23 @@ def add(request: HttpRequest, slug: str) -> HttpResponse:
 @sign_in_required
 @require_http_methods(["GET", "POST"])
 def show(request: HttpRequest, slug: str, platform: str) -> HttpResponse:
-    registration = get_registration_to_own(request, slug, platform)
     if request.method != "POST":
-        return _page(request, registration, RegistrationForm(registration=registration))
+        return _page(request, get_lti13_platform_to_own(request, slug, platform))
+    registration = get_registration_to_own(request, slug, platform)
     stored = get_registration_to_own(request, slug, platform)
     form = RegistrationForm(request.POST, registration=registration)
-    if form.is_valid() and form.save(registration.platform.organization) is not None:
+    if form.is_valid() and form.save(registration.platform.tenant) is not None:
         messages.success(request, _("Saved. Launches follow the new values from now on."))
         return redirect("lms_org:registration", slug, platform)
-    return _page(request, stored, form, status=400)
+    return _page(request, stored.platform, form, status=400)
 
 
 @sign_in_required
 @require_POST
 def test(request: HttpRequest, slug: str, platform: str) -> HttpResponse:
     """Asks the LMS; the answer stands on the same page."""
-    registration = get_registration_to_own(request, slug, platform)
-    findings = test_connection(registration, now=timezone.now())
-    return _page(request, registration, RegistrationForm(registration=registration), findings=findings)
+    owned = get_lti13_platform_to_own(request, slug, platform)
+    return _page(request, owned, findings=test_connection(owned.registered_as, now=timezone.now()))
 
 
 @sign_in_required
@@ -95,28 +94,32 @@ test.__test__ = False  # type: ignore[attr-defined]  # pytest would take it for 
 
 def _page(
     request: HttpRequest,
-    registration: Registration,
-    form: RegistrationForm,
+    platform: Platform,
+    form: RegistrationForm | None = None,
     *,
     findings: list[ConnectionFinding] | None = None,
     status: int = 200,
 ) -> HttpResponse:
+    """Of the operator's registration an owner sees what the LMS has to know, and changes nothing."""
+    registration = platform.registered_as
+    if form is None and platform.shared is None:
+        form = RegistrationForm(registration=registration)
     accepted = Launch.objects.filter(context__deployment=OuterRef("pk")).exclude(outcome=Launch.Outcome.REFUSED)
     deployments = (
-        Deployment.objects.filter(platform=registration.platform_id)
+        Deployment.objects.filter(platform=platform)
         .annotate(launched_at=Subquery(accepted.order_by("-pk").values("at")[:1]))
         .select_related("notice_subscription")
         .order_by("approved", "pk")
     )
     words = {
-        "organization": registration.platform.organization,
+        "organization": platform.tenant,
         "registration": registration,
-        "platform": registration.platform,
+        "platform": platform,
         "form": form,
         "deployments": deployments,
         "findings": findings,
-        "joins": PlatformJoin.objects.filter(platform=registration.platform_id).select_related("former").order_by("pk"),
-        "joinable_keys": list_joinable_keys(registration.platform),
+        "joins": PlatformJoin.objects.filter(platform=platform).select_related("former").order_by("pk"),
+        "joinable_keys": list_joinable_keys(platform),
         **our_values(),
     }
     return render(request, "lms/registration.html", words, status=status)

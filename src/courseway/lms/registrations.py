@@ -27,7 +27,7 @@ _ADDRESSES = ("authentication_url", "token_url", "keyset_url")
 
 
 def create_registration(
-    organization: Organization,
+    organization: Organization | None,
     *,
     issuer: str,
     client_id: str,
@@ -39,7 +39,7 @@ def create_registration(
     deployment_ids: Iterable[str] = (),
     deployment_policy: str | None = None,
 ) -> Registration:
-    """Connects a platform by LTI 1.3.
+    """Connects a platform by LTI 1.3; without an organization for all of them, which then claim its deployments.
 
     Named deployments are approved. Without a policy, naming none accepts any and naming some accepts those alone:
     others wait for approval. Raises IntegrationError, naming the field, when a value cannot be used.
@@ -70,6 +70,25 @@ def create_registration(
             )
     except IntegrityError:
         raise _taken(organization, registration) from None
+    return registration
+
+
+def share_registration(*, issuer: str, client_id: str, name: str = "", **values: str) -> Registration:
+    """The operator's registration for all organizations; one that is shared already gets the new values.
+
+    Raises IntegrationError as `create_registration` does, also when an organization has this client ID for itself.
+    """
+    mine = Registration.objects.select_related("platform").filter(
+        issuer=issuer.strip(), client_id=client_id.strip(), platform__organization=None
+    )
+    registration = mine.first()
+    named = registration.platform.name if registration else issuer.strip().removeprefix("https://")
+    values |= {"issuer": issuer, "client_id": client_id, "name": name.strip() or named}
+    # Nobody arrives from a deployment of it before it is an organization's own.
+    values["deployment_policy"] = Registration.DeploymentPolicy.APPROVED
+    if registration is None:
+        return create_registration(None, **values)
+    update_registration(registration, **values)
     return registration
 
 
@@ -195,12 +214,21 @@ def _try_token(registration: Registration, *, now: datetime) -> ConnectionFindin
     return ConnectionFinding(True, title, _("Granted, with all grade services."))
 
 
-def _taken(organization: Organization, registration: Registration) -> IntegrationError:
+def _taken(organization: Organization | None, registration: Registration) -> IntegrationError:
     mine = Registration.objects.filter(
         issuer=registration.issuer, client_id=registration.client_id, platform__organization=organization
     )
-    if mine.exclude(pk=registration.pk).exists():
+    if organization is None:
+        message = _("This issuer and client ID are registered here already. One registration serves all.")
+    elif mine.exclude(pk=registration.pk).exists():
         message = _("This organization has a registration with this issuer and client ID already, see the list.")
+    elif Registration.objects.filter(
+        issuer=registration.issuer, client_id=registration.client_id, platform__organization=None
+    ).exists():
+        message = _(
+            "This issuer and client ID are registered for all organizations. Enter only the deployment ID, on the page "
+            "LTI integrations."
+        )
     else:
         message = _("This issuer and client ID are connected already. Ask the LMS for a client ID of your own.")
     return IntegrationError(message, field="client_id")

@@ -70,7 +70,7 @@ def _store_people(context: Context, members: Sequence[Member], now: datetime) ->
     then = {member.user_id: member.legacy_user_id or member.user_id for member in new}
     former = find_former_people(platform, context.deployment.deployment_id, then)
     assumed = former | _make_people(platform, [member for member in new if member.user_id not in former], now)
-    field = platform.organization.lti_id_field
+    field = platform.tenant.lti_id_field
     LmsIdentity.objects.bulk_create(
         (
             LmsIdentity(
@@ -104,13 +104,13 @@ def _make_people(platform: Platform, members: Sequence[Member], now: datetime) -
     for member in members:
         trusted = None
         if platform.trusts_emails and not member.is_test_user:
-            trusted = find_trusted_person(platform.organization_id, member.email)
+            trusted = find_trusted_person(platform.tenant_id, member.email)
         if trusted is not None:
             found[member.user_id] = trusted
             continue
         name, email = member.full_name[:255], member.email[:255]
         person = Person(
-            organization_id=platform.organization_id,
+            organization_id=platform.tenant_id,
             name=name,
             email=email,
             folded_email=email.casefold(),

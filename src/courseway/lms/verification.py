@@ -36,6 +36,8 @@ class Trail:
     version: str = ""
     platform: KnownPlatform | None = None
     launch: Launch | None = None
+    # Whose address a message verified by the operator's registration names; empty once the platform tells.
+    named_organization_pk: int | None = None
     unverified_context_id: str = field(default="", repr=False)
     unverified: Mapping[str, Any] = field(default_factory=dict, repr=False)
 

@@ -18,6 +18,7 @@ from courseway.lms.actual_users import check_accepted, log_review
 from courseway.lms.addresses import redirect_url
 from courseway.lms.arrivals import Landing, arrive, check_deployment, may_have_moved, repeat_arrival, replay_key
 from courseway.lms.browser_binding import ask_for_secret, show_login
+from courseway.lms.deployment_claims import confirm_claim, name_organization
 from courseway.lms.detection import find_course, read_facts
 from courseway.lms.frames import allow_framing, mark_browser
 from courseway.lms.instructors import check_instructor
@@ -162,12 +163,14 @@ def _launch(request: HttpRequest, trail: Trail, now: datetime) -> HttpResponse:
         message = verify_v11(request, form, trail, now=now)
         trail.step = "target"
         target = read_target(public_url_of(request))
+    platform = trail.platform
+    assert platform is not None  # noqa: S101 - nothing is verified without one
+    if platform.is_shared:
+        platform = _find_share(message, platform, target, trail, now)
     if target is None:
         raise ForeignTargetError("the target is not an address of this installation")
     if not message.person.user_id:
         raise MissingUserError
-    platform = trail.platform
-    assert platform is not None  # noqa: S101 - nothing is verified without one
     if platform.asks_about_instructors and message.role is Role.TEACHER:
         trail.step = "person"
         check_instructor(message, platform.pk, now=now)
@@ -195,6 +198,24 @@ def _launch(request: HttpRequest, trail: Trail, now: datetime) -> HttpResponse:
     response.headers["Cache-Control"] = "no-store"
     open_session(response, landing, return_url=message.return_url, page=message.custom.get("page", ""), now=now)
     return lead_on(request, response) if may_lose_cookies(request) else response
+
+
+def _find_share(
+    message: Launch, shared: KnownPlatform, target: Target | None, trail: Trail, now: datetime
+) -> KnownPlatform:
+    """Whose the deployment is. From here on the launch is one of that organization's own platform (A6)."""
+    share = platforms.find_share(shared, message.deployment_id, is_fresh=False)
+    if share is None:
+        trail.step = "deployment"
+        trail.named_organization_pk = name_organization(message, target)
+        confirm_claim(message, shared.pk, trail.named_organization_pk, now=now)
+        share = platforms.find_share(shared, message.deployment_id, is_fresh=True)
+        trail.step = "target"
+    if share is None or share.shared_version != shared.config_version:
+        platforms.forget(shared.pk)
+        raise _StaleKeysError
+    trail.platform = share
+    return share
 
 
 def _review(
@@ -407,10 +428,15 @@ def _find_registration(login: v13_login.LoginRequest) -> KnownPlatform | None:
 
 
 def _organization_of(request: HttpRequest, trail: Trail) -> int | None:
-    """Whose launch log shows a refusal: the platform's, else the target's, else the only organization's there is."""
-    if trail.platform is not None:
+    """Whose launch log shows a refusal: the platform's, else the target's, else the only organization's there is.
+
+    What only claims to come from a shared registration, or from a deployment that is nobody's, is no organization's.
+    """
+    if trail.platform is not None and not trail.platform.is_shared:
         return trail.platform.organization_id
-    target = read_target(public_url_of(request))
+    if trail.named_organization_pk is not None:
+        return trail.named_organization_pk
+    target = read_target(public_url_of(request)) if trail.platform is None else None
     if target is not None and target.kind is Kind.ASSIGNMENT:
         found = Assignment.objects.filter(public_id=target.id).values_list("course__organization_id", flat=True).first()
         if found is not None:
