@@ -424,7 +424,10 @@ def _read_form(request: HttpRequest) -> list[tuple[str, str]]:
 
 
 def _find_registration(login: v13_login.LoginRequest) -> KnownPlatform | None:
-    return platforms.find_by_issuer(login.issuer, login.client_id, is_fresh=False)
+    known = platforms.find_by_issuer(login.issuer, login.client_id, is_fresh=False)
+    if known is not None and known.is_revoked:  # taken back meanwhile, perhaps, by another process
+        return platforms.find_by_issuer(login.issuer, login.client_id, is_fresh=True)
+    return known
 
 
 def _organization_of(request: HttpRequest, trail: Trail) -> int | None:
