@@ -92,10 +92,11 @@ def confirm_claim(launch: Launch, shared_pk: int, organization_pk: int | None, *
     `launch` is verified, and its deployment is nobody's yet. Raises UnclaimedDeploymentError or PendingDeploymentError,
     and then nothing is stored.
     """
-    pending = DeploymentClaim.objects.filter(
-        shared=shared_pk, deployment_id=launch.deployment_id, approved_at=None, shared__revoked_at=None
+    claims = list(
+        DeploymentClaim.objects.filter(shared=shared_pk, deployment_id=launch.deployment_id).select_related("shared")
     )
-    claims = list(pending.select_related("shared"))
+    if any(one.approved_at is not None for one in claims):
+        return  # by another launch, a moment ago
     if not claims:
         raise UnclaimedDeploymentError(f"deployment {launch.deployment_id!r} is claimed by no organization")
     claim = next((one for one in claims if one.organization_id == organization_pk), None)
@@ -106,7 +107,7 @@ def confirm_claim(launch: Launch, shared_pk: int, organization_pk: int | None, *
     try:
         _approve(claim, now=now)
     except IntegrityError:
-        return  # another organization's claim was approved at this moment: the deployment is that one's
+        return  # another organization's was at this moment: the deployment is that one's
 
 
 @transaction.atomic
