@@ -24,6 +24,7 @@ from courseway.events.models import Event, WebhookEndpoint
 from courseway.grades.models import Delivery
 from courseway.learning.models import Submission, Upload
 from courseway.learning.scoring import set_grade
+from courseway.lms.deployment_claims import claim_deployment
 from courseway.lms.models import CourseContext, Deployment, InstructorApproval, Launch, LmsIdentity, ResourceLink
 from courseway.lms.registration_links import make_registration_link
 from courseway.orgs.invitations import invite
@@ -80,8 +81,11 @@ def make_scene(cast: Cast, client: Client) -> Scene:
     )
     invite(cast.acme, "guest@acme.example", Member.Role.TEACHER, invited_by=cast.olive, now=now)
     link, _ = make_registration_link(cast.acme, made_by=cast.olive, now=now)
+    shared = make_lms13(None, client_id="client-of-the-operator").platform
+    claim = claim_deployment(cast.acme, shared, "deployment-of-acme", claimed_by=cast.olive, now=now)
     numbers = {
         link.pk,
+        claim.pk,
         *(member.pk for member in Member.objects.filter(organization=cast.acme)),
         *Delivery.objects.values_list("pk", flat=True),
         *Deployment.objects.values_list("pk", flat=True),
@@ -91,7 +95,7 @@ def make_scene(cast: Cast, client: Client) -> Scene:
     }
     # The numbers of another organization's rows are not ours to try.
     numbers -= {member.pk for member in Member.objects.exclude(organization=cast.acme)}
-    platforms = [lms.platform, lms13.platform]
+    platforms = [lms.platform, lms13.platform, shared]
     people = [cast.sam, cast.sue, cast.mia, cast.tom_person, sally]
     values = {
         "slug": [cast.acme.slug],
@@ -126,6 +130,7 @@ def make_scene(cast: Cast, client: Client) -> Scene:
         cast.operators.title,
         lms.key,
         lms.secret,
+        claim.deployment_id,
         endpoint.url,
         upload.name,
     ]

@@ -105,7 +105,7 @@ def make_school11(lms: PracticeLms, organization: Organization, *, profile: str 
 @contextmanager
 def make_school13(
     lms: PracticeLms,
-    organization: Organization,
+    organization: Organization | None,
     *,
     profile: str = "",
     custom: dict[str, str] | None = None,

@@ -19,7 +19,7 @@ from django.test import Client
 from courseway.cli import main
 from courseway.courses.models import Assignment, Course, Enrollment, Role
 from courseway.learning.models import Submission
-from courseway.lms.models import LmsIdentity
+from courseway.lms.models import LmsIdentity, Platform
 from courseway.orgs.models import Account, Organization, Person
 from tests.cast import Cast
 from tests.visits import make_lms11
@@ -165,6 +165,24 @@ def test_a_platform_is_registered_once(run: Run, cast: Cast) -> None:
     assert {"id", "deep_linking_url", "canvas_json_url"} <= set(document)
     assert "--client-id" in refuse(run(*words, *keyset))
     assert "--keyset-url" in refuse(run(*words, "--keyset-url", "lms.example/keys"))
+
+
+def test_the_operator_shares_a_registration(run: Run, cast: Cast) -> None:
+    """`--shared` registers an LMS for all organizations; again, it changes the addresses and keeps the id."""
+    words = ["platform", "add", "--issuer", "https://blackboard.com", "--client-id", "7", "--shared"]
+    urls = ["--auth-url", "https://lms.example/auth", "--token-url", "https://lms.example/token", "--keyset-url"]
+    document = run(*words, *urls, "https://lms.example/keys", "--name", "Blackboard", "--json").document
+    platform = Platform.objects.get(public_id=document["id"])
+    assert (platform.organization, platform.shared, platform.name) == (None, None, "Blackboard")
+    again = run(*words, *urls, "https://lms.example/new-keys", "--json").document
+    platform.refresh_from_db()
+    assert (again["id"], platform.name, platform.config_version) == (document["id"], "Blackboard", 2)
+    assert platform.registration.keyset_url == "https://lms.example/new-keys"
+    assert "--deployment" in refuse(run(*words, *urls, "https://lms.example/keys", "--deployment", "1"))
+    assert run(*words, *urls, "https://lms.example/keys", "--org", "acme").status == 2
+    assert run(*words[:-1], *urls, "https://lms.example/keys").status == 2
+    own = run(*words[:-1], *urls, "https://lms.example/keys", "--org", "acme")
+    assert "LTI integrations" in refuse(own)
 
 
 @pytest.mark.django_db

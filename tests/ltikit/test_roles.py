@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ltikit.launch import Role
-from ltikit.roles import ParsedRole, RoleScope, is_test_user, parse_role, split_roles, strongest_role
+from ltikit.roles import ParsedRole, RoleScope, is_administrator, is_test_user, parse_role, split_roles, strongest_role
 
 MEMBERSHIP = "http://purl.imsglobal.org/vocab/lis/v2/membership"
 INSTITUTION = "http://purl.imsglobal.org/vocab/lis/v2/institution/person"
@@ -152,3 +152,27 @@ def test_the_preview_student_is_known() -> None:
 def test_a_list_of_roles_is_split_at_commas() -> None:
     """Blanks and empty entries of a comma-separated list are dropped."""
     assert split_roles(" Learner ,, Mentor,") == ("Learner", "Mentor")
+
+
+@pytest.mark.parametrize(
+    ("role", "is_one"),
+    [
+        (f"{INSTITUTION}#Administrator", True),
+        (f"{SYSTEM}#SysAdmin", True),
+        (f"{SYSTEM}#AccountAdmin", True),
+        (f" {SYSTEM}#administrator ", True),
+        ("urn:lti:instrole:ims/lis/Administrator", True),
+        ("urn:lti:sysrole:ims/lis/SysAdmin", True),
+        (f"{MEMBERSHIP}#Administrator", False),
+        ("Administrator", False),
+        ("urn:lti:instrole:ims/lis/Administrator/Support", False),
+        (f"{SYSTEM}#SysSupport", False),
+        (f"{INSTITUTION}#Faculty", False),
+        (f"{MEMBERSHIP}/institution/person#Administrator", False),
+        ("https://example.org/institution/person#Administrator", False),
+        ("", False),
+    ],
+)
+def test_administrators_are_those_of_the_lms(role: str, is_one: bool) -> None:
+    """Administrators of the institution or the system count; a course's administrator and support staff do not."""
+    assert is_administrator([f"{MEMBERSHIP}#Instructor", role]) is is_one

@@ -22,6 +22,7 @@ from courseway.courses.models import Course
 from courseway.grades.guide_progress import guess_platform, list_platforms, read_progress
 from courseway.lms import addresses
 from courseway.lms.assignment_urls import write_parameters
+from courseway.lms.deployment_claims import list_shared_platforms
 from courseway.lms.guide_parts import Given, Guide, Who
 from courseway.lms.guide_terms import NEW_TERM, SWITCHES
 from courseway.lms.lms_guides import LMS_GUIDES, find_guide
@@ -130,6 +131,7 @@ def _page(
         "new_term": [render_markdown(str(words)) for words in (SWITCHES, *NEW_TERM[guide.key])],
         "notes": [render_markdown(str(note)) for note in guide.notes],
         "platforms": platforms if is_owner else [],
+        "shared_platforms": _list_shared(guide) if is_owner else [],
         "is_owner": is_owner,
         "owner_steps": Who.OWNER,
         "secret_value": Given.SECRET,
@@ -148,6 +150,13 @@ def _describe_progress(
         "course": course,
         "progress": read_progress(organization, guide.version, platform, course),
     }
+
+
+def _list_shared(guide: Guide) -> list[Platform]:
+    """The operator's registrations of this LMS: an owner then only enters a deployment ID."""
+    issuer = guide.known.get("issuer")
+    shared = list_shared_platforms().filter(registration__issuer=issuer) if issuer else Platform.objects.none()
+    return list(shared.select_related("registration"))
 
 
 def _read_values(platform: Platform | None) -> dict[Given, str]:

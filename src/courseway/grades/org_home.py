@@ -18,6 +18,7 @@ from django.views.decorators.http import require_safe
 from courseway.courses.models import Course
 from courseway.grades.models import Delivery, DeliveryTry
 from courseway.grades.week_chart import WeekChart, draw_week
+from courseway.lms.deployment_claims import count_waiting_claims
 from courseway.lms.models import Deployment, InstructorApproval, Launch, Platform
 from courseway.orgs.access import get_membership, sign_in_required
 from courseway.orgs.models import Member, Organization
@@ -81,6 +82,14 @@ def list_needs(organization: Organization, *, now: datetime) -> list[Need]:
         )
         link = reverse("lms_org:integrations", args=[organization.slug])
         needs.append(Need("needs_teacher", text % {"n": pending}, link, _("Look at it")))
+    if claimed := count_waiting_claims(organization):
+        text = ngettext(
+            "%(n)d deployment waits for a launch by the administrator of its LMS.",
+            "%(n)d deployments wait for a launch by the administrator of their LMS.",
+            claimed,
+        )
+        link = reverse("lms_org:integrations", args=[organization.slug]) + "#deployment-claims"
+        needs.append(Need("waiting", text % {"n": claimed}, link, _("See what to do")))
     since = now - timedelta(days=1)
     refused = Launch.objects.filter(organization=organization, outcome=Launch.Outcome.REFUSED, at__gte=since).count()
     if refused:

@@ -23,6 +23,11 @@ from ltikit.launch import Launch
 from ltikit.roles import is_administrator
 
 LONGEST_ID = 255
+_WON = Exists(
+    DeploymentClaim.objects.filter(
+        shared=OuterRef("shared"), deployment_id=OuterRef("deployment_id"), approved_at__isnull=False
+    )
+)
 
 
 def list_shared_platforms() -> QuerySet[Platform]:
@@ -32,11 +37,14 @@ def list_shared_platforms() -> QuerySet[Platform]:
 
 def list_pending_claims(organization: Organization) -> QuerySet[DeploymentClaim]:
     """`is_lost`: it was another organization's that was approved."""
-    won = DeploymentClaim.objects.filter(
-        shared=OuterRef("shared"), deployment_id=OuterRef("deployment_id"), approved_at__isnull=False
-    )
     claims = DeploymentClaim.objects.filter(organization=organization, approved_at=None, shared__revoked_at=None)
-    return claims.annotate(is_lost=Exists(won)).select_related("shared", "claimed_by").order_by("pk")
+    return claims.annotate(is_lost=_WON).select_related("shared", "claimed_by").order_by("pk")
+
+
+def count_waiting_claims(organization: Organization) -> int:
+    """Those that an administrator of the LMS can still confirm."""
+    claims = DeploymentClaim.objects.filter(organization=organization, approved_at=None, shared__revoked_at=None)
+    return claims.filter(~_WON).count()
 
 
 def claim_deployment(

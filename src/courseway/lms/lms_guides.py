@@ -207,6 +207,12 @@ BLACKBOARD: Final = Guide(
     ),
     notes=(
         _(
+            "Where whoever runs this installation has registered Blackboard for everybody, the page LTI integrations "
+            "says so and shows the client ID. Then skip steps 1 and 4: enter only the **deployment ID** of step 2 "
+            "there, place one link by an assignment's **LTI integration URL**, and let an administrator open it, "
+            "signed in to Blackboard as such. Everybody else, and the placement of step 3, is refused until then."
+        ),
+        _(
             "Quicker: **Make a registration link** on the page LTI integrations and give it to **LTI Dynamic "
             "Registration** in the developer portal. That stands for step 1 and most of step 4: enter the deployment "
             "ID at the registration that it made."
