@@ -4,6 +4,8 @@
 SHELL := bash
 VENV ?= .venv
 export VENV
+# Tests start the product as a process hundreds of times; each would compile it anew where bytecode is not kept.
+unexport PYTHONDONTWRITEBYTECODE
 PY := $(VENV)/bin/python
 SOURCES := src tests benchmarks
 

@@ -48,32 +48,40 @@ def make_assignment(module: Module, title: str, key: str, **fields: object) -> A
         key=key,
         **{"points": Decimal(10), **fields},  # type: ignore[arg-type]
     )
-    warm_up = Page.objects.create(assignment=assignment, key="warm-up", title="Warm-up", text="Think **first**.")
-    finish = Page.objects.create(assignment=assignment, key="finish", title="Finish", position=1)
-    Question.objects.create(
-        page=warm_up,
-        key="sum",
-        kind="choice",
-        text="What is 2+2?",
-        body={"options": ["3", "4"], "answer": "4"},
-        points=Decimal(4),
+    warm_up, finish = Page.objects.bulk_create(
+        [
+            Page(assignment=assignment, key="warm-up", title="Warm-up", text="Think **first**."),
+            Page(assignment=assignment, key="finish", title="Finish", position=1),
+        ]
     )
-    Question.objects.create(
-        page=warm_up,
-        key="quotient",
-        kind="number",
-        text="10/4?",
-        body={"answer": "2.5", "tolerance": "0.01"},
-        points=Decimal(3),
-        position=1,
-    )
-    Question.objects.create(
-        page=finish,
-        key="maker",
-        kind="text",
-        text="Who made Python?",
-        body={"answers": ["Guido van Rossum", "Guido"]},
-        points=Decimal(3),
+    Question.objects.bulk_create(
+        [
+            Question(
+                page=warm_up,
+                key="sum",
+                kind="choice",
+                text="What is 2+2?",
+                body={"options": ["3", "4"], "answer": "4"},
+                points=Decimal(4),
+            ),
+            Question(
+                page=warm_up,
+                key="quotient",
+                kind="number",
+                text="10/4?",
+                body={"answer": "2.5", "tolerance": "0.01"},
+                points=Decimal(3),
+                position=1,
+            ),
+            Question(
+                page=finish,
+                key="maker",
+                kind="text",
+                text="Who made Python?",
+                body={"answers": ["Guido van Rossum", "Guido"]},
+                points=Decimal(3),
+            ),
+        ]
     )
     return assignment
 

@@ -54,5 +54,6 @@ if USES_SQLITE:  # noqa: F405
     # A file, so that threads and other processes can work on it as they do in production.
     DATABASES["default"]["TEST"] = {"NAME": os.path.join(_folder, "test.sqlite3")}  # noqa: F405
 
+WHITENOISE_AUTOREFRESH = True  # else each client of a test lists all static files before its first request
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 EMAIL_BACKEND = MAIL_BACKEND = "django.core.mail.backends.locmem.EmailBackend"

@@ -5,10 +5,28 @@ from collections.abc import Iterator
 import pytest
 
 from courseway.grades import tokens
-from courseway.lms import platforms
+from courseway.lms import platforms, tool_keys
+from ltikit.v13.keys import PrivateKey, generate_private_key
 from tests.cast import Cast
 from tests.courseway.practice_school import School, make_school13, run_practice_lms
 from tests.practice_lms.running import PracticeLms
+
+_key_pairs: list[PrivateKey] = []
+
+
+@pytest.fixture(autouse=True)
+def key_pairs_made_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Key pairs take a tenth of a second to make. Each test gets real ones, different from each other, that an earlier
+    test has had too."""
+    taken = iter(range(10_000))
+
+    def take() -> PrivateKey:
+        number = next(taken)
+        if number == len(_key_pairs):
+            _key_pairs.append(generate_private_key())
+        return _key_pairs[number]
+
+    monkeypatch.setattr(tool_keys, "generate_private_key", take)
 
 
 @pytest.fixture(scope="session")

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 from django.conf import settings
-from django.core.management import call_command
 from django.db import connection
 
 ROOT = Path(__file__).parents[3]
@@ -33,7 +33,8 @@ def own_database(tmp_path: Path) -> Iterator[str]:
     original = connection.settings_dict["NAME"]
     connection.settings_dict["NAME"] = str(path)
     try:
-        call_command("migrate", verbosity=0, interactive=False)
+        with closing(sqlite3.connect(original)) as migrated, closing(sqlite3.connect(path)) as copy:
+            migrated.backup(copy)
         yield f"sqlite:///{path}"
     finally:
         connection.close()
