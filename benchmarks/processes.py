@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
+from contextlib import suppress
 from pathlib import Path
 
 TOOL_CPU, DRIVER_CPU = 0, 1
@@ -33,8 +34,14 @@ def start_on_tool_cpu(
 
 def keep_on_tool_cpu(root: int) -> None:
     """Moves a running tree of processes; what it starts later follows."""
+    move(root, {TOOL_CPU})
+
+
+def move(root: int, cpus: Set[int]) -> None:
+    """Moves a running tree of processes to these CPUs."""
     for pid in tree_of(root):
-        os.sched_setaffinity(pid, {TOOL_CPU})
+        with suppress(ProcessLookupError):  # it ended meanwhile
+            os.sched_setaffinity(pid, cpus)
 
 
 def tree_of(root: int) -> list[int]:

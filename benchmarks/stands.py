@@ -61,35 +61,52 @@ def run_database() -> Iterator[Database]:
         yield Database(uri, uri.rpartition("host=")[2], root, version)
 
 
+@dataclass(frozen=True)
+class Served:
+    """A Courseway that is being served, and what its commands need to find its database."""
+
+    tools: list[Tool]
+    environment: dict[str, str]
+    uri: str
+    course: dict[str, Any]
+
+    def run(self, *words: str) -> Any:
+        """The answer of a command."""
+        return _run(self.environment, *words)
+
+
 @contextmanager
 def run_courseway(folder: Path, database: Database, platform: Platform) -> Iterator[list[Tool]]:
+    """The tools alone of what `serve_courseway` serves."""
+    with serve_courseway(folder, database, platform) as served:
+        yield served.tools
+
+
+@contextmanager
+def serve_courseway(
+    folder: Path, database: Database, platform: Platform, *, called: str = "courseway"
+) -> Iterator[Served]:
     """`courseway serve`, with a course of twenty assignments, an LTI 1.1 key and an LTI 1.3 platform."""
-    port = find_port()
+    port, uri = find_port(), database.make(called)
     environment = {
         **inherited_environment(),
-        "COURSEWAY_DATA_DIR": str(folder / "data"),
-        "COURSEWAY_DATABASE_URL": database.make("courseway"),
+        "COURSEWAY_DATA_DIR": str(folder / called),
+        "COURSEWAY_DATABASE_URL": uri,
         "COURSEWAY_PUBLIC_URL": PUBLIC_URL,
         "COURSEWAY_SECRET_KEY": secrets.token_urlsafe(48),
         "COURSEWAY_ALLOWED_PRIVATE_NETWORKS": "127.0.0.0/8",  # the keyset of the platform
     }
-
-    def run(*words: str) -> Any:
-        ended = subprocess.run([*_courseway(*words), "--json"], env=environment, capture_output=True, check=False)
-        assert ended.returncode == 0, f"courseway {' '.join(words)}: {ended.stdout!r} {ended.stderr!r}"
-        return json.loads(ended.stdout)
-
-    run("migrate")
-    run("org", "create", "--name", "School", "--owner", "owner@school.example")
-    course = run("course", "import", str(write_course(folder)), "--org", "school")
-    run("course", "set", course["id"], "lti_enabled=true")
-    key = run("key", "create", "--org", "school")
+    _run(environment, "migrate")
+    _run(environment, "org", "create", "--name", "School", "--owner", "owner@school.example")
+    course = _run(environment, "course", "import", str(write_course(folder)), "--org", "school")
+    _run(environment, "course", "set", course["id"], "lti_enabled=true")
+    key = _run(environment, "key", "create", "--org", "school")
     about = platform.about()
     flags = [word for name, value in about.items() for word in (f"--{name.replace('_', '-')}", value)]
-    run("platform", "add", "--org", "school", *flags, "--deployment", DEPLOYMENT)
-    served = _courseway("serve", "--port", str(port), "--no-worker", *SERVED)
-    log = folder / "courseway.log"
-    process = start_on_tool_cpu(served, environment, log)
+    _run(environment, "platform", "add", "--org", "school", *flags, "--deployment", DEPLOYMENT)
+    command = courseway_command("serve", "--port", str(port), "--no-worker", *SERVED)
+    log = folder / f"{called}.log"
+    process = start_on_tool_cpu(command, environment, log)
     try:
         wait_until_answering(process, f"http://127.0.0.1:{port}/readyz", log)
         assignments = course["assignments"]
@@ -100,12 +117,20 @@ def run_courseway(folder: Path, database: Database, platform: Platform) -> Itera
 
         common = {"port": port, "base": PUBLIC_URL, "root": process.pid, "database_root": database.root}
         common |= {"login_path": "/lti/login", "targets": targets, "shown": shown}
-        yield [
+        tools = [
             Tool(name="Courseway", version="1.3", launch_path="/lti/launch", **common),
             Tool(name="Courseway", version="1.1", launch_path="", key=key["key"], secret=key["secret"], **common),
         ]
+        yield Served(tools, environment, uri, course)
     finally:
         stop(process)
+
+
+def _run(environment: dict[str, str], *words: str) -> Any:
+    command = [*courseway_command(*words), "--json"]
+    ended = subprocess.run(command, env=environment, capture_output=True, check=False)
+    assert ended.returncode == 0, f"courseway {' '.join(words)}: {ended.stdout!r} {ended.stderr!r}"
+    return json.loads(ended.stdout)
 
 
 @contextmanager
@@ -195,7 +220,7 @@ def count_stored(database: Database) -> dict[str, int]:
     return {name: int(row[0]) for name, row in rows.items() if row is not None}
 
 
-def _courseway(*words: str) -> list[str]:
+def courseway_command(*words: str) -> list[str]:
     return [sys.executable, "-W", "ignore", "-m", "courseway", *words]
 
 
