@@ -21,6 +21,7 @@ from django.core.checks import CheckMessage, Error, Info, Warning, register
 VARIABLES = (
     "COURSEWAY_PUBLIC_URL",
     "COURSEWAY_DATABASE_URL",
+    "COURSEWAY_DATABASE_POOLER",
     "COURSEWAY_DATA_DIR",
     "COURSEWAY_SECRET_KEY",
     "COURSEWAY_TASKS_URL",
@@ -99,6 +100,12 @@ def _check_database() -> Iterator[CheckMessage]:
             hint="Leave it out for SQLite in the data folder, or give postgresql://user:password@host:5432/name, with "
             "special characters of the password percent-encoded.",
             id="courseway.E003",
+        )
+    elif "COURSEWAY_DATABASE_POOLER" in settings.UNREADABLE:
+        yield Error(
+            f"COURSEWAY_DATABASE_POOLER is not 'transaction': {settings.UNREADABLE['COURSEWAY_DATABASE_POOLER']}.",
+            hint="Leave it out where no pooler stands before PostgreSQL, or one that keeps a connection for a session.",
+            id="courseway.E014",
         )
     elif settings.DATABASES["default"]["NAME"] in (":memory:", "") and settings.USES_SQLITE:
         yield Error(

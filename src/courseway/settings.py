@@ -71,6 +71,9 @@ except ValueError as error:
     UNREADABLE["COURSEWAY_DATABASE_URL"] = str(error)
     DATABASES = {"default": {"ENGINE": "django.db.backends.dummy"}}
 USES_SQLITE = DATABASES["default"]["ENGINE"].endswith("sqlite3")
+DATABASE_POOLER = env.str("COURSEWAY_DATABASE_POOLER", "")
+if DATABASE_POOLER not in ("", "transaction"):
+    UNREADABLE["COURSEWAY_DATABASE_POOLER"] = "give 'transaction', or leave it out"
 if USES_SQLITE:
     # IMMEDIATE: a writer waits its turn at the start instead of failing half-way with "database is locked".
     DATABASES["default"]["OPTIONS"] = {
@@ -78,10 +81,16 @@ if USES_SQLITE:
         "transaction_mode": "IMMEDIATE",
         "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA foreign_keys=ON;",
     }
-else:
+elif DATABASES["default"]["ENGINE"].endswith(".postgresql"):
+    DATABASES["default"]["ENGINE"] = "courseway.postgresql"
     DATABASES["default"]["CONN_MAX_AGE"] = 600
     DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
     DATABASES["default"]["DISABLE_SERVER_SIDE_CURSORS"] = True
+    # Planning a statement of many tables costs more than running it: PostgreSQL keeps the plans of those that come
+    # again and again. A pooler that gives each transaction another connection may lose them.
+    if DATABASE_POOLER != "transaction":
+        _options: dict[str, object] = DATABASES["default"].setdefault("OPTIONS", {})
+        _options.update({"server_side_binding": True, "prepare_threshold": 5})
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 INSTALLED_APPS = [

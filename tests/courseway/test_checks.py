@@ -62,6 +62,7 @@ def test_mail_that_is_not_sent_is_worth_a_word(settings: Settings) -> None:
         ("UNREADABLE", {"COURSEWAY_LOG_LEVEL": "no level"}, {"E011"}),
         ("UNREADABLE", {"COURSEWAY_STORAGE_URL": "no folder"}, {"E013"}),
         ("UNREADABLE", {"COURSEWAY_DATABASE_URL": "no address"}, {"E003"}),
+        ("UNREADABLE", {"COURSEWAY_DATABASE_POOLER": "session"}, {"E014"}),
     ],
 )
 def test_a_wrong_setting_is_found_for_what_it_is(settings: Settings, name: str, value: Any, expected: set[str]) -> None:

@@ -465,13 +465,19 @@ class Arrival(models.Model):
     arrived_at = models.DateTimeField(default=timezone.now)
     # The person came through the twin of the link since: grades go by that one.
     superseded_by = models.ForeignKey(
-        ResourceLink, on_delete=models.SET_NULL, null=True, blank=True, related_name="superseding"
+        ResourceLink, on_delete=models.SET_NULL, null=True, blank=True, related_name="superseding", db_index=False
     )
 
     class Meta:
         indexes = [
             models.Index(fields=["assignment", "person"], name="arrival_at_assignment"),
             models.Index(fields=["resource_link", "person"], name="arrival_at_link"),
+            # Of the few that were: an index of all would tempt PostgreSQL to find an arrival by what nearly none has.
+            models.Index(
+                fields=["superseded_by"],
+                condition=models.Q(superseded_by__isnull=False),
+                name="arrival_superseded",
+            ),
         ]
 
     def __str__(self) -> str:
