@@ -16,6 +16,8 @@ QUIET_SECONDS = 20.0
 
 
 class DatabaseWrapper(base.DatabaseWrapper):
+    health_check_enabled: bool
+    health_check_done: bool
     asked_at = float("-inf")
 
     def close_if_health_check_failed(self) -> None:
