@@ -44,10 +44,29 @@ class CourseAccess:
         return self.role in (Role.TEACHER, Role.MENTOR)
 
 
+def remember_course(request: HttpRequest, course: Course) -> None:
+    """Notes the course of the request's launch, as it was just read, so that nothing has to read it again."""
+    request.launch_course = course  # type: ignore[attr-defined]
+
+
 def get_course_to_see(request: HttpRequest, public_id: str) -> CourseAccess:
     """The course for anybody who is in it, with the role they have there."""
+    course = getattr(request, "launch_course", None)
+    if course is None or course.public_id != public_id:
+        course = Course.objects.select_related("organization").filter(public_id=public_id).first()
+    return _check_is_in(request, course)
+
+
+def get_course_of(request: HttpRequest, assignment: Assignment) -> CourseAccess:
+    """The same by an assignment, whatever has become of it."""
+    course = getattr(request, "launch_course", None)
+    if course is None or course.pk != assignment.course_id:
+        course = Course.objects.select_related("organization").filter(pk=assignment.course_id).first()
+    return _check_is_in(request, course)
+
+
+def _check_is_in(request: HttpRequest, course: Course | None) -> CourseAccess:
     visitor = visitor_of(request)
-    course = Course.objects.select_related("organization").filter(public_id=public_id).first()
     if course is not None:
         if visitor.launch is not None:
             if visitor.launch.course_id == course.pk:
@@ -87,11 +106,17 @@ def get_course_to_edit(request: HttpRequest, public_id: str) -> CourseAccess:
 
 def get_assignment(access: CourseAccess, public_id: str) -> Assignment:
     """An assignment of a course that was already fetched with permission. Students see published ones only."""
-    assignments = Assignment.objects.select_related("module").filter(course=access.course, deleted_at=None)
-    if not access.can_grade:
-        assignments = assignments.filter(published=True)
-    assignment = assignments.filter(public_id=public_id).first()
-    if assignment is None:
+    return check_assignment(access, Assignment.objects.select_related("module").filter(public_id=public_id).first())
+
+
+def check_assignment(access: CourseAccess, assignment: Assignment | None) -> Assignment:
+    """The assignment, if it is there for whoever has this access to its course."""
+    if (
+        assignment is None
+        or assignment.course_id != access.course.pk
+        or assignment.deleted_at is not None
+        or not (assignment.published or access.can_grade)
+    ):
         raise PermissionDenied(_("This assignment does not exist, or is not published."))
     return assignment
 

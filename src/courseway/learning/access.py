@@ -10,13 +10,16 @@ from django.utils.translation import gettext as _
 
 from courseway.courses.access import (
     CourseAccess,
+    check_assignment,
     get_assignment,
+    get_course_of,
     get_course_to_oversee,
     get_course_to_see,
     get_course_to_teach,
 )
 from courseway.courses.models import Assignment, Course, Enrollment, Role
 from courseway.learning.models import Submission, Upload
+from courseway.learning.own_standing import Standing, find_standing
 from courseway.learning.progress import starts_in_lms
 from courseway.lms.access import list_learners
 from courseway.lms.connections import find_lms_url
@@ -39,8 +42,12 @@ class Work:
     access: CourseAccess
     assignment: Assignment
     person: Person
-    submission: Submission | None
+    standing: Standing
     can_start: bool
+
+    @property
+    def submission(self) -> Submission | None:
+        return self.standing.submission
 
     @property
     def course(self) -> Course:
@@ -54,36 +61,48 @@ class Work:
 
 def get_assignment_to_see(request: HttpRequest, public_id: str) -> tuple[CourseAccess, Assignment]:
     """The assignment for anybody in its course; students find published ones in open courses only."""
-    course = Course.objects.filter(assignments__public_id=public_id).only("public_id").first()
-    if course is None:
+    access, assignment, _standing = see_assignment(request, public_id)
+    return access, assignment
+
+
+def see_assignment(request: HttpRequest, public_id: str) -> tuple[CourseAccess, Assignment, Standing]:
+    """The same, with how the person of the launch stands with it, which is read in the same statement."""
+    person = visitor_of(request).person
+    found = find_standing(public_id, person.pk if person else 0)
+    if found is None:
         raise PermissionDenied(_("This assignment does not exist, or you are not in its course."))
-    access = get_course_to_see(request, course.public_id)
+    assignment, standing = found
+    access = get_course_of(request, assignment)
     if access.role == Role.STUDENT:
         check_course_is_open(access.course)
-        is_there = Assignment.objects.filter(public_id=public_id, published=True, deleted_at=None).exists()
-        if not is_there:
+        if not assignment.published or assignment.deleted_at is not None:
             raise ClosedError(_("This assignment is not available at the moment."), access.course)
-    assignment = get_assignment(access, public_id)
+    check_assignment(access, assignment)
     assignment.course = access.course
-    return access, assignment
+    return access, assignment, standing
 
 
 def get_own_work(request: HttpRequest, public_id: str) -> Work:
     """The visitor's own work on an assignment, for students only."""
-    access, assignment = get_assignment_to_see(request, public_id)
-    return own_work(request, access, assignment)
+    access, assignment, standing = see_assignment(request, public_id)
+    return own_work(request, access, assignment, standing)
 
 
-def own_work(request: HttpRequest, access: CourseAccess, assignment: Assignment) -> Work:
+def own_work(request: HttpRequest, access: CourseAccess, assignment: Assignment, standing: Standing) -> Work:
     if access.role != Role.STUDENT or access.person is None:
         raise PermissionDenied(_("Only students of the course work on its assignments."))
+    if standing.person_pk != access.person.pk:  # somebody who signed in: who they are there is known only now
+        found = find_standing(assignment.public_id, access.person.pk)
+        if found is None:
+            raise PermissionDenied(_("This assignment does not exist, or you are not in its course."))
+        standing = found[1]
     launch = visitor_of(request).launch
     is_launched_here = launch is not None and launch.assignment_public_id == assignment.public_id
     return Work(
         access=access,
         assignment=assignment,
         person=access.person,
-        submission=Submission.objects.filter(assignment=assignment, person=access.person).first(),
+        standing=standing,
         can_start=is_launched_here or not starts_in_lms(access.course),
     )
 

@@ -56,11 +56,15 @@ class Dues:
     def of(self, assignment: Assignment, person_id: int) -> Due:
         """When the work of a student is due."""
         key = (assignment.pk, person_id)
-        lms, extended_to = self._lms.get(key), self._extensions.get(key)
-        at = others_at = lms.at if lms is not None else assignment.due_at
-        if at is not None and extended_to is not None:
-            at = max(at, extended_to)
-        return Due(at, others_at, lms, extended_to)
+        return find_due(assignment, self._lms.get(key), self._extensions.get(key))
+
+
+def find_due(assignment: Assignment, lms: LmsDate | None, extended_to: datetime | None) -> Due:
+    """When work is due by the LMS's date, or else the assignment's own, and by an extension."""
+    at = others_at = lms.at if lms is not None else assignment.due_at
+    if at is not None and extended_to is not None:
+        at = max(at, extended_to)
+    return Due(at, others_at, lms, extended_to)
 
 
 def weigh(submission: Submission, assignment: Assignment, due_at: datetime | None) -> None:

@@ -16,9 +16,8 @@ from courseway.courses.models import Question, Role
 from courseway.grades import outbox
 from courseway.grades.models import Delivery
 from courseway.grades.states import delivery_states
-from courseway.learning.access import ClosedError, Work, get_assignment_to_see, get_own_work, own_work
+from courseway.learning.access import ClosedError, Work, get_own_work, own_work, see_assignment
 from courseway.learning.attempts import grade_of
-from courseway.learning.lateness import Dues
 from courseway.learning.models import Attempt, Submission
 from courseway.learning.oversight_views import show_results
 from courseway.learning.progress import delivery_word, work_state
@@ -49,12 +48,12 @@ from courseway.orgs.visitor import visitor_of
 def assignment(request: HttpRequest, assignment_id: str) -> HttpResponse:
     """Where every launch at an assignment lands: the student's work, or for the others whose work they oversee."""
     try:
-        access, shown = get_assignment_to_see(request, assignment_id)
+        access, shown, standing = see_assignment(request, assignment_id)
     except ClosedError as closed:
         return render(request, "learning/closed.html", {"reason": str(closed), "course": closed.course}, status=403)
     if access.can_see_learners:
         return show_results(request, access, shown)
-    work = own_work(request, access, shown)
+    work = own_work(request, access, shown, standing)
     if work.submission is None and not work.can_start:
         return _show_start_in_lms(request, work)
     _owe_to_new_links(request, work, timezone.now())
@@ -68,10 +67,10 @@ def assignment(request: HttpRequest, assignment_id: str) -> HttpResponse:
 @require_safe
 def feedback(request: HttpRequest, assignment_id: str) -> HttpResponse:
     """The result of one's own work, also while a further attempt is open."""
-    access, shown = get_assignment_to_see(request, assignment_id)
+    access, shown, standing = see_assignment(request, assignment_id)
     if access.role != Role.STUDENT:
         return redirect("learning_course:results", access.course.public_id, shown.public_id)
-    work = own_work(request, access, shown)
+    work = own_work(request, access, shown, standing)
     attempts = list(work.submission.attempts.order_by("number")) if work.submission else []
     if work.submission is None or not (work.submission.completed_at or work.submission.reopened_at):
         return redirect("learning:assignment", assignment_id)
@@ -182,7 +181,7 @@ def _show_work(request: HttpRequest, work: Work, attempts: list[Attempt], *, pro
     is_launched_here = launch is not None and launch.assignment_public_id == work.assignment.public_id
     wanted = request.GET.get("page") or (launch.page if launch is not None and is_launched_here else "")
     questions = [question for page in pages for question in page.questions]
-    due = Dues([work.assignment], [work.person.pk]).of(work.assignment, work.person.pk)
+    due = work.standing.due(work.assignment)
     context = {
         "work": work,
         "access": work.access,

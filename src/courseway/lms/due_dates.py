@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
-from django.db.models import F, OuterRef, Q, QuerySet, Subquery
+from django.db.models import Exists, F, OuterRef, Q, QuerySet, Subquery
 
 from courseway.courses.models import Assignment
 from courseway.lms.models import ContextMembership, LmsDueDate
@@ -54,8 +54,7 @@ def store_line_item_date(link_pk: int, at: datetime | None, *, now: datetime) ->
 def find_lms_dates(assignments: Collection[Assignment], persons: Collection[int]) -> dict[tuple[int, int], LmsDate]:
     """By (assignment, person), where the LMS sent a date and the course takes it. One statement where there is none."""
     dates = list(
-        _counting(LmsDueDate.objects.filter(resource_link__assignment__in=[one.pk for one in assignments]))
-        .filter(Q(person=None) | Q(person__in=persons))
+        _concerning(LmsDueDate.objects.filter(resource_link__assignment__in=[one.pk for one in assignments]), persons)
         .select_related("resource_link__deployment__platform")
         .order_by("due_at")
     )
@@ -78,6 +77,15 @@ def find_lms_dates(assignments: Collection[Assignment], persons: Collection[int]
         for person in people:
             found[link.assignment_id, person] = shown
     return found
+
+
+def may_have_date(person: int) -> Exists:
+    """In a query of assignments: False where `find_lms_dates` would find nothing for this person."""
+    return Exists(_concerning(LmsDueDate.objects.filter(resource_link__assignment=OuterRef("pk")), [person]))
+
+
+def _concerning(dates: QuerySet[LmsDueDate], persons: Collection[int]) -> QuerySet[LmsDueDate]:
+    return _counting(dates).filter(Q(person=None) | Q(person__in=persons))
 
 
 def list_link_dates(assignment: Assignment) -> list[LmsDate]:

@@ -17,7 +17,7 @@ from django.conf import settings
 from django.contrib.auth.models import AnonymousUser
 from django.core import signing
 from django.core.exceptions import PermissionDenied
-from django.db.models import Exists, Subquery
+from django.db.models import Exists, QuerySet, Subquery
 from django.http import HttpRequest, HttpResponse
 from django.middleware.csrf import CsrfViewMiddleware
 from django.urls import reverse, set_script_prefix
@@ -27,7 +27,9 @@ from django.utils.crypto import salted_hmac
 from django.utils.http import http_date
 from django.utils.translation import gettext as _
 
+from courseway.courses.access import remember_course
 from courseway.courses.models import Enrollment, Role
+from courseway.kept_queries import KeptQuery
 from courseway.lms.arrivals import Landing
 from courseway.lms.models import ContextMembership, CourseContext, Platform
 from courseway.lms.refusals import SessionEndedError
@@ -337,20 +339,12 @@ def _visitor_of_ticket(request: HttpRequest) -> Visitor | None:
     ticket = ticket_of(request)
     if ticket is None:
         return None
-    still_so = ContextMembership.objects.filter(
-        context=ticket.context, person=ticket.person, role=ticket.role, active=True
+    enrollment = _STILL_ENROLLED.first(
+        course=ticket.course, person=ticket.person, context=ticket.context, role=ticket.role
     )
-    enrollments = (
-        Enrollment.objects.select_related("person", "course")
-        .filter(course=ticket.course, person=ticket.person, active=True, course__lti_enabled=True)
-        .filter(person__context_memberships__in=still_so)
-    )
-    if not ticket.return_url:
-        here = CourseContext.objects.filter(course=ticket.course, context=ticket.context)
-        enrollments = enrollments.annotate(own_lms_url=Subquery(here.values("lms_url")[:1]))
-    enrollment = enrollments.first()
     if enrollment is None:
         return None
+    remember_course(request, enrollment.course)
     visit = LaunchVisit(
         reference=ticket.reference,
         organization_id=ticket.organization,
@@ -360,10 +354,23 @@ def _visitor_of_ticket(request: HttpRequest) -> Visitor | None:
         covers_whole_course=enrollment.covers_whole_course,
         assignment_public_id=ticket.assignment,
         return_url=ticket.return_url,
-        lms_url=getattr(enrollment, "own_lms_url", "") or enrollment.course.lms_url,
+        lms_url=enrollment.own_lms_url or enrollment.course.lms_url,  # type: ignore[attr-defined]
         page=ticket.page,
     )
     return Visitor(person=enrollment.person, launch=visit)
+
+
+def _find_still_enrolled(*, course: int, person: int, context: int, role: str) -> QuerySet[Enrollment]:
+    still_so = ContextMembership.objects.filter(context=context, person=person, role=role, active=True)
+    here = CourseContext.objects.filter(course=course, context=context)
+    return (
+        Enrollment.objects.select_related("person", "course")
+        .filter(Exists(still_so), course=course, person=person, active=True, course__lti_enabled=True)
+        .annotate(own_lms_url=Subquery(here.values("lms_url")[:1]))
+    )
+
+
+_STILL_ENROLLED = KeptQuery(_find_still_enrolled, course=int, person=int, context=int, role=str)
 
 
 def _visitor_of_review(request: HttpRequest) -> Visitor | None:

@@ -1,0 +1,89 @@
+"""An assignment and how one person stands with it, read in one statement: what every launch of a student asks."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django.db.models import Aggregate, F, FilteredRelation, Func, OuterRef, Q, QuerySet, Subquery, TextField
+from django.db.models.functions import Cast
+
+from courseway.courses.models import Assignment, Page
+from courseway.kept_queries import KeptQuery
+from courseway.learning.lateness import Due, Dues, find_due
+from courseway.learning.models import Extension, Submission
+from courseway.lms.due_dates import may_have_date
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How a person stands with an assignment; of nobody (0) nothing but the content is known."""
+
+    person_pk: int
+    submission: Submission | None
+    extended_to: datetime | None
+    may_have_lms_date: bool
+    content_mark: str  # all that the assignment's pages and questions say; the same mark, the same content
+
+    def due(self, assignment: Assignment) -> Due:
+        """When the person's work is due. Asks the database only where an LMS sent a date."""
+        if self.may_have_lms_date:
+            return Dues([assignment], [self.person_pk]).of(assignment, self.person_pk)
+        return find_due(assignment, None, self.extended_to)
+
+
+def find_standing(public_id: str, person_pk: int) -> tuple[Assignment, Standing] | None:
+    """The assignment, whatever has become of it and whoever may see it, with its module; and the person's standing."""
+    row: Any = _STANDING.first(public_id=public_id, person=person_pk)
+    if row is None:
+        return None
+    # The joined submission becomes an attribute of the row where there is one.
+    own = getattr(row, "own", None)
+    standing = Standing(person_pk, own, row.extended_to, row.may_have_lms_date, row.content_mark or "")
+    return row, standing
+
+
+def _find(*, public_id: str, person: int) -> QuerySet[Assignment]:
+    extensions = Extension.objects.filter(assignment=OuterRef("pk"), person=person)
+    return (
+        Assignment.objects.filter(public_id=public_id)
+        .annotate(own=FilteredRelation("submissions", condition=Q(submissions__person=person)))
+        .select_related("module", "own")  # type: ignore[misc]  # the stubs know no filtered relations
+        .annotate(
+            extended_to=Subquery(extensions.values("due_at")[:1]),
+            may_have_lms_date=may_have_date(person),
+            content_mark=_content_mark(),
+        )
+        .order_by()
+    )
+
+
+_STANDING = KeptQuery(_find, public_id=str, person=int)
+
+
+def _content_mark() -> Subquery:
+    """Every column of the pages and their questions as one text."""
+    columns = [field.attname for field in Page._meta.concrete_fields]
+    question = Page._meta.get_field("questions").related_model
+    assert question is not None and not isinstance(question, str)  # noqa: S101 - it is the relation's own
+    columns += [f"questions__{field.attname}" for field in question._meta.concrete_fields]
+    row = _JsonArray(*[Cast(F(column), TextField()) for column in columns])
+    pages = Page.objects.filter(assignment=OuterRef("pk")).order_by().values("assignment")
+    return Subquery(pages.annotate(mark=Cast(_JsonRows(row), TextField())).values("mark"), output_field=TextField())
+
+
+class _JsonArray(Func):
+    function = "json_build_array"
+    output_field = TextField()
+
+    def as_sqlite(self, compiler: Any, connection: Any, **more: Any) -> Any:
+        return self.as_sql(compiler, connection, function="json_array", **more)
+
+
+class _JsonRows(Aggregate):
+    function = "json_agg"
+    output_field = TextField()
+
+    def as_sqlite(self, compiler: Any, connection: Any, **more: Any) -> Any:
+        return self.as_sql(compiler, connection, function="json_group_array", **more)
