@@ -38,6 +38,7 @@ def open_launch(
     *,
     covers_whole_course: bool = False,
     page: str = "",
+    return_url: str = "https://lms.example/back",
 ) -> str:
     """Puts `client` into the session of a launch, as if `person` had just come from an LMS course.
 
@@ -64,7 +65,7 @@ def open_launch(
         assignment_public_id=assignment.public_id if assignment else "",
     )
     response = HttpResponse()
-    open_session(response, landing, return_url="https://lms.example/back", page=page, now=datetime.now(UTC))
+    open_session(response, landing, return_url=return_url, page=page, now=datetime.now(UTC))
     for name, morsel in response.cookies.items():
         client.cookies[name] = morsel.value
     return f"/at/{landing.reference}"

@@ -50,7 +50,7 @@ class _Written:
         self._compiler = build(**samples).query.get_compiler(using=DEFAULT_DB_ALIAS)
         self._sql, parameters = self._compiler.as_sql()
         names = {sample: name for name, sample in samples.items()}
-        # Each parameter: the name of the value that goes there, its type (PostgreSQL's integers have their own), itself.
+        # Of each parameter: the name of the value that goes there, its type (PostgreSQL has several integers), itself.
         self._parameters = [
             (names.get(one) if isinstance(one, int | str) else None, type(one), one) for one in parameters
         ]

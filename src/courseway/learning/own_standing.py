@@ -9,7 +9,7 @@ from typing import Any
 from django.db.models import Aggregate, F, FilteredRelation, Func, OuterRef, Q, QuerySet, Subquery, TextField
 from django.db.models.functions import Cast
 
-from courseway.courses.models import Assignment, Page
+from courseway.courses.models import Assignment, Page, Question
 from courseway.kept_queries import KeptQuery
 from courseway.learning.lateness import Due, Dues, find_due
 from courseway.learning.models import Extension, Submission
@@ -65,9 +65,7 @@ _STANDING = KeptQuery(_find, public_id=str, person=int)
 def _content_mark() -> Subquery:
     """Every column of the pages and their questions as one text."""
     columns = [field.attname for field in Page._meta.concrete_fields]
-    question = Page._meta.get_field("questions").related_model
-    assert question is not None and not isinstance(question, str)  # noqa: S101 - it is the relation's own
-    columns += [f"questions__{field.attname}" for field in question._meta.concrete_fields]
+    columns += [f"questions__{field.attname}" for field in Question._meta.concrete_fields]
     row = _JsonArray(*[Cast(F(column), TextField()) for column in columns])
     pages = Page.objects.filter(assignment=OuterRef("pk")).order_by().values("assignment")
     return Subquery(pages.annotate(mark=Cast(_JsonRows(row), TextField())).values("mark"), output_field=TextField())

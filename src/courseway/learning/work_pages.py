@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from django.core.files.uploadedfile import UploadedFile
@@ -74,20 +75,54 @@ class PageView:
     questions: list[QuestionView]
 
 
+@dataclass(frozen=True, slots=True)
+class PageContent:
+    """A page as it is for everybody."""
+
+    page: Page
+    questions: tuple[Question, ...]
+
+
+Content = tuple[PageContent, ...]
+
+
+def read_content(assignment_pk: int) -> Content:
+    """The pages of an assignment with their questions, in two statements."""
+    questions = Prefetch("questions", Question.objects.order_by("position", "pk"))
+    pages = Page.objects.filter(assignment=assignment_pk).order_by("position", "pk").prefetch_related(questions)
+    return tuple(PageContent(page, tuple(page.questions.all())) for page in pages)
+
+
+@lru_cache(maxsize=256)
+def recall_content(assignment_pk: int, mark: str) -> Content:
+    """The same from memory, where the assignment still says what it said (`own_standing.Standing.content_mark`)."""
+    return read_content(assignment_pk)
+
+
 def build_pages(assignment: Assignment, attempt: Attempt | None) -> list[PageView]:
     """The pages with the answers and results of an attempt, in two statements, or three where files belong to them."""
-    answers: Mapping[str, str] = attempt.answers if attempt else {}
-    results: Mapping[str, Mapping[str, object]] = attempt.results if attempt else {}
-    questions = Prefetch("questions", Question.objects.order_by("position", "pk"))
+    return fill_pages(read_content(assignment.pk), attempt)
+
+
+def fill_pages(content: Content, attempt: Attempt | None) -> list[PageView]:
+    """The same with content that was read already."""
+    uploads = _find_uploads(content, attempt)
+    return lay_out(content, attempt.answers if attempt else {}, attempt.results if attempt else {}, uploads)
+
+
+def lay_out(
+    content: Content,
+    answers: Mapping[str, str],
+    results: Mapping[str, Mapping[str, object]] | None = None,
+    uploads: Mapping[str, Upload] | None = None,
+) -> list[PageView]:
     pages: list[PageView] = []
     number = 0
-    rows = list(assignment.pages.order_by("position", "pk").prefetch_related(questions))
-    uploads = _find_uploads(rows, attempt)
-    for page in rows:
+    for one in content:
         views = []
-        for question in page.questions.all():
+        for question in one.questions:
             number += 1
-            result = results.get(question.key, {})
+            result = (results or {}).get(question.key, {})
             views.append(
                 QuestionView(
                     question,
@@ -98,16 +133,19 @@ def build_pages(assignment: Assignment, attempt: Attempt | None) -> list[PageVie
                     maximum=str(result.get("of", question.points)),
                     is_by_hand=bool(result.get("by_hand")),
                     waits=bool(result.get("waits")),
-                    upload=uploads.get(answers.get(question.key, "")),
+                    upload=(uploads or {}).get(answers.get(question.key, "")),
                 )
             )
-        pages.append(PageView(page, len(pages) + 1, views))
+        pages.append(PageView(one.page, len(pages) + 1, views))
     return pages
 
 
-def _find_uploads(pages: list[Page], attempt: Attempt | None) -> dict[str, Upload]:
-    has_files = any(question.kind == Question.Kind.FILE for page in pages for question in page.questions.all())
-    if attempt is None or not has_files:
+def has_files(content: Content) -> bool:
+    return any(question.kind == Question.Kind.FILE for page in content for question in page.questions)
+
+
+def _find_uploads(content: Content, attempt: Attempt | None) -> dict[str, Upload]:
+    if attempt is None or not has_files(content):
         return {}
     found = Upload.objects.filter(submission=attempt.submission_id, public_id__in=list(attempt.answers.values()))
     return {upload.public_id: upload for upload in found}

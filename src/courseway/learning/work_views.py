@@ -12,7 +12,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
-from courseway.courses.models import Question, Role
+from courseway.courses.models import Role
 from courseway.grades import outbox
 from courseway.grades.models import Delivery
 from courseway.grades.states import delivery_states
@@ -34,12 +34,12 @@ from courseway.learning.scoring import (
 from courseway.learning.uploads import UploadError
 from courseway.learning.work_pages import (
     build_pages,
-    find_page,
     list_unanswered,
     read_answers,
     read_files,
     read_number,
 )
+from courseway.learning.work_sheet import show_work
 from courseway.lms.models import Arrival
 from courseway.orgs.visitor import visitor_of
 
@@ -60,7 +60,7 @@ def assignment(request: HttpRequest, assignment_id: str) -> HttpResponse:
     attempts = list(work.submission.attempts.order_by("number")) if work.submission else []
     is_open = attempts[-1].submitted_at is None if attempts else True
     if work.submission is None or (is_open and (attempts or work.submission.completed_at is None)):
-        return _show_work(request, work, attempts)
+        return show_work(request, work, attempts)
     return _show_result(request, work, work.submission, attempts)
 
 
@@ -171,33 +171,7 @@ def _show_work_again(request: HttpRequest, assignment_id: str, problem: str) -> 
     """The page of the work with what is saved of it, and what was wrong with a file."""
     work = get_own_work(request, assignment_id)
     attempts = list(work.submission.attempts.order_by("number")) if work.submission else []
-    return _show_work(request, work, attempts, problem=problem)
-
-
-def _show_work(request: HttpRequest, work: Work, attempts: list[Attempt], *, problem: str = "") -> HttpResponse:
-    attempt = attempts[-1] if attempts else None
-    pages = build_pages(work.assignment, attempt)
-    launch = visitor_of(request).launch
-    is_launched_here = launch is not None and launch.assignment_public_id == work.assignment.public_id
-    wanted = request.GET.get("page") or (launch.page if launch is not None and is_launched_here else "")
-    questions = [question for page in pages for question in page.questions]
-    due = work.standing.due(work.assignment)
-    context = {
-        "work": work,
-        "access": work.access,
-        "attempt_number": attempt.number if attempt else 1,
-        "pages": pages,
-        "opened": find_page(pages, wanted),
-        "question_count": len(questions),
-        "answered_count": sum(question.is_answered for question in questions),
-        "has_result": len(attempts) > 1,
-        "has_files": any(question.question.kind == Question.Kind.FILE for question in questions),
-        "problem": problem,
-        "due_at": due.at,
-        "lms_date": due.lms,
-        "is_late": due.at is not None and due.at < timezone.now(),
-    }
-    return render(request, "learning/work.html", context, status=422 if problem else 200)
+    return show_work(request, work, attempts, problem=problem)
 
 
 def _show_result(request: HttpRequest, work: Work, submission: Submission, attempts: list[Attempt]) -> HttpResponse:
