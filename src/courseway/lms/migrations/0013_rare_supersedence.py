@@ -8,7 +8,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('courses', '0003_lms_due_dates'),
-        ('lms', '0011_notices'),
+        ('lms', '0012_shared_registrations'),
         ('orgs', '0001_initial'),
     ]
 
