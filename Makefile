@@ -71,7 +71,7 @@ lock: setup ## Write requirements/*.txt anew from pyproject.toml, with hashes an
 
 lock-peers: setup ## Write the requirements of the peers anew, each for its own environment
 	@set -e
-	for name in edx pylti1p3 lti; do
+	for name in edx pylti1p3 pylti1p3-first lti; do
 	  $(VENV)/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 	    --no-emit-find-links --no-header tests/peers/requirements-$$name.in $(ARGS) --output-file tests/peers/requirements-$$name.txt
 	done

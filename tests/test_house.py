@@ -59,7 +59,7 @@ def test_imports_go_down_the_column() -> None:
 
 
 def test_ltikit_asks_neither_the_clock_nor_the_network() -> None:
-    """ltikit takes `now` as an argument, and no room opens addresses by itself: only outbound.py does."""
+    """ltikit takes `now` as an argument, and no room opens addresses by itself: only outbound does."""
     clock = re.compile(r"\b(datetime|date)\.(now|utcnow|today)\(|\btime\.(time|monotonic)\(|\bimport time\b")
     network = re.compile(r"\burllib\.request\b|\bhttp\.client\b|\bfrom urllib import request\b|\burlopen\b")
     sources = [(name, text) for name, text in read_texts() if name.startswith("src/") and name.endswith(".py")]

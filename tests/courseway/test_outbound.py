@@ -5,11 +5,13 @@ import gzip
 import http.client
 import os
 import socket
+import socketserver
 import ssl
 import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
@@ -19,9 +21,14 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
+from hypothesis import given
+from hypothesis import settings as settings_of_hypothesis
+from hypothesis import strategies as st
 from pytest_django import Settings
 
 from courseway import outbound
+from courseway.outbound import connections
+from courseway.outbound.connections import door
 from ltikit.http import Request
 from tests.courseway.http_servers import Handler, Server, serve_http
 
@@ -362,9 +369,7 @@ def test_connections_are_kept(server: Server) -> None:
 
 def _connections(server: Server) -> int:
     """How many connections of this process are open to the server."""
-    port = server.server_address[1]
-    pool = outbound._pool()
-    return sum(1 for connection in pool.connections if str(port) in repr(connection))
+    return door().count_lines(int(server.server_address[1]))
 
 
 def test_the_servers_of_these_tests_do_speak_http(server: Server) -> None:
@@ -373,3 +378,118 @@ def test_the_servers_of_these_tests_do_speak_http(server: Server) -> None:
     connection.request("GET", "/")
     assert connection.getresponse().read() == b"no cookie"
     connection.close()
+
+
+class _Raw(socketserver.StreamRequestHandler):
+    """Answers each request with the same bytes, whatever they are; then closes, or waits for the next request."""
+
+    answer = b""
+    closes = False
+    connections = 0
+
+    def handle(self) -> None:
+        type(self).connections += 1
+        while line := self.rfile.readline():
+            length = 0
+            while line.strip():
+                if line.lower().startswith(b"content-length:"):
+                    length = int(line.split(b":")[1])
+                line = self.rfile.readline()
+            self.rfile.read(length)
+            try:
+                self.wfile.write(self.answer)
+            except OSError:
+                return
+            if self.closes:
+                return
+
+
+@contextmanager
+def _raw_server(answer: bytes, *, closes: bool = False) -> Iterator[tuple[str, type[_Raw]]]:
+    handler = type("_RawOfOneTest", (_Raw,), {"answer": answer, "closes": closes, "connections": 0})
+    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), handler) as server:
+        server.daemon_threads = True
+        threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_address[1]}/", handler
+        server.shutdown()
+
+
+GOOD = [
+    (b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok", False),
+    (b"HTTP/1.1 200 OK\nContent-Length: 2\n\nok", False),
+    (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1\r\no\r\n1 \r\nk\r\n0\r\n\r\n", False),
+    (b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok", False),
+    (b"HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok", False),
+    (b"HTTP/1.1 200 OK\r\n\r\nok", True),
+    (b"HTTP/1.0 200 OK\r\n\r\nok", True),
+]
+
+
+@pytest.mark.parametrize(("answer", "closes"), GOOD)
+def test_answers_of_all_kinds_are_read(answer: bytes, closes: bool) -> None:
+    """A length, chunks, the end of the connection, an earlier "continue": the same answer, however it is framed."""
+    with _raw_server(answer, closes=closes) as (url, _):
+        assert [_get(url, deadline_seconds=5), _get(url, deadline_seconds=5)] == ["ok", "ok"]
+
+
+BROKEN = [
+    b"SSH-2.0-OpenSSH_9.2\r\n",
+    b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nok",
+    b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nContent-Length: 3\r\n\r\nok",
+    b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\nok",
+    b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\nok",
+    b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: other\r\nConnection: upgrade\r\n\r\n",
+    b"",
+]
+
+
+@pytest.mark.parametrize("answer", BROKEN)
+def test_what_is_no_whole_answer_is_refused(answer: bytes) -> None:
+    """Garbage, an answer that is cut short or framed in two ways, another protocol: none is taken for an answer."""
+    with _raw_server(answer, closes=True) as (url, _):
+        with pytest.raises(outbound.NoAnswerError, match="broke off or did not speak HTTP") as caught:
+            _get(url, deadline_seconds=5)
+        assert caught.value.may_have_arrived
+
+
+@given(st.binary(max_size=300))
+@settings_of_hypothesis(max_examples=60, deadline=None)
+def test_wild_bytes_are_an_error_of_ours(wild: bytes) -> None:
+    """Whatever bytes come, there is an answer or an OutboundError, at once; the door still works afterwards."""
+    with _raw_server(b"HTTP/1.1 200 OK\r\n" + wild, closes=True) as (url, _), suppress(outbound.OutboundError):
+        _get(url, deadline_seconds=5)
+
+
+def test_an_endless_head_is_cut_off() -> None:
+    """A server that sends headers without an end is given up long before the memory is full."""
+    endless = b"HTTP/1.1 200 OK\r\n" + b"X: y\r\n" * 200_000
+    with _raw_server(endless) as (url, _), pytest.raises(outbound.NoAnswerError, match="endless header"):
+        _get(url, deadline_seconds=5)
+
+
+def test_surplus_bytes_are_no_answer_to_the_next_request() -> None:
+    """What an LMS sends beyond its answer is thrown away with the connection, never read as the next answer."""
+    surplus = b"HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\nforged"
+    with _raw_server(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok" + surplus) as (url, handler):
+        assert [_get(url, deadline_seconds=5) for _ in range(3)] == ["ok", "ok", "ok"]
+        assert handler.connections == 3
+
+
+def test_a_header_cannot_be_smuggled_into_a_request(server: Server) -> None:
+    """A line break in the value of a header is refused, and nothing is sent."""
+    for headers in ({"Authorization": "Bearer t\r\nX-Evil: 1"}, {"X: 1\r\nY": "2"}, {"X": "\u2603"}):
+        with pytest.raises(outbound.AddressRefusedError, match="header"):
+            outbound.send(Request("GET", server.url + "/", headers))
+    assert not _Pages.asked
+
+
+def test_more_requests_than_connections_wait_their_turn(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With all connections in use a request waits for one, and gets its own answer."""
+    monkeypatch.setattr(connections, "MAX_CONNECTIONS", len(door()._lines) + 3)
+    with serve_http(_Pages) as other, ThreadPoolExecutor(24) as pool:
+        urls = [(server.url, other.url)[number % 2] for number in range(120)]
+
+        def post(number: int) -> bytes:
+            return outbound.send(Request("POST", urls[number] + "/", body=str(number).encode())).body
+
+        assert list(pool.map(post, range(120))) == [b"made " + str(number).encode() for number in range(120)]

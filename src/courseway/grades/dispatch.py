@@ -1,6 +1,6 @@
-"""Many deliveries at once: claims what is due, sends through threads, stores what became of it in batches.
+"""Many deliveries at once: claims what is due, sends, stores what became of it in batches.
 
-All statements run in the thread that turns the loop; the others only wait for answers. Each platform has a lane of its
+All statements run in the thread that turns the loop; `outbound` waits for answers. Each platform has a lane of its
 own, so that an LMS that is slow, down or asking for patience holds up nobody else's grades.
 """
 
@@ -11,7 +11,6 @@ import queue
 import time
 from collections import deque
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -48,8 +47,8 @@ SECONDS_BETWEEN_CLAIMS = 0.25
 class Limits:
     """How long and how many. The lease outlives every request that is begun under it."""
 
-    threads: int = 64
-    claimed: int = 128
+    at_once: int = 384
+    claimed: int = 512
     per_platform: int = 10
     lease_seconds: float = 60.0
     deadline_seconds: float = 20.0
@@ -82,7 +81,6 @@ class Dispatcher:
         self._oldest_outcome_at = 0.0
         self._claimed = 0
         self._next_claim_at = 0.0
-        self._pool: ThreadPoolExecutor | None = None
 
     # From outside
 
@@ -116,9 +114,6 @@ class Dispatcher:
             self._read_answers(1.0)
             self._start_waiting()
         self._store()
-        if self._pool is not None:
-            self._pool.shutdown(wait=True)
-            self._pool = None
 
     # Claiming
 
@@ -178,7 +173,7 @@ class Dispatcher:
             self._go_on(self._ready.popleft(), None)
         now = self.clock()
         for lane in self._lanes:
-            while lane.waiting and lane.running < lane.width:
+            while lane.waiting and lane.running < lane.width and len(self._stories) < self.limits.at_once:
                 job = lane.waiting.popleft()
                 pause = self._lanes.pause_seconds(job, now=now)
                 if pause is not None:
@@ -223,20 +218,13 @@ class Dispatcher:
             self._stories[job].close()
             self._finish(job, Outcome(job, "postponed", postponed_seconds=0.0))
             return
-        if self._pool is None:
-            self._pool = ThreadPoolExecutor(self.limits.threads, thread_name_prefix="deliver")
         job.requests += 1
-        self._pool.submit(self._send, job, need, seconds)
-
-    def _send(self, job: Job, need: Ask, seconds: float) -> None:
-        """In a thread of the pool: no database here."""
         begun = time.monotonic()
-        answer: Response | Exception
-        try:
-            answer = outbound.send(need.request, deadline_seconds=seconds, max_bytes=need.max_bytes)
-        except Exception as error:
-            answer = error
-        self._answers.put((job, answer, time.monotonic() - begun))
+
+        def hear(answer: Response | outbound.OutboundError) -> None:
+            self._answers.put((job, answer, time.monotonic() - begun))
+
+        outbound.begin(need.request, hear, deadline_seconds=seconds, max_bytes=need.max_bytes)
 
     def _read_answers(self, wait_seconds: float) -> None:
         if self._outcomes:

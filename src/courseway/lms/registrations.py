@@ -249,7 +249,7 @@ def _check(registration: Registration) -> None:
 def check_address(address: str, *, field: str) -> None:
     """An address of an LMS begins with https://; http:// is for private networks that the operator has allowed.
 
-    Whether the name leads into such a network is seen when it is asked (outbound.py), not here.
+    Whether the name leads into such a network is seen when it is asked (outbound), not here.
     """
     try:
         parts = urlsplit(address)

@@ -18,7 +18,7 @@ from tests.cast import Cast
 from tests.courseway.grades.fake_lms import FakeLms, Misbehaviour, run_fake_lms
 from tests.courseway.grades.links import PlacedLink, place_v11, place_v13
 
-LIMITS = Limits(threads=8, claimed=32, per_platform=4, lease_seconds=4.0, deadline_seconds=0.3, quiet_seconds=1.0)
+LIMITS = Limits(at_once=8, claimed=32, per_platform=4, lease_seconds=4.0, deadline_seconds=0.3, quiet_seconds=1.0)
 DOWN = Misbehaviour(503, body=b"we are moving house")
 
 
@@ -106,7 +106,7 @@ def test_a_dead_lms_with_many_grades_delays_nobody_else(cast: Cast, lms: FakeLms
     _owe_class(dead, 300, clock())
     clock.ahead = timedelta(seconds=1)
     _owe_class(alive, 1, clock())
-    limits = Limits(threads=8, claimed=32, per_platform=4, lease_seconds=60.0, deadline_seconds=20.0)
+    limits = Limits(at_once=8, claimed=32, per_platform=4, lease_seconds=60.0, deadline_seconds=20.0)
     dispatcher = Dispatcher(limits, clock=clock)
     until = time.monotonic() + 1.5
     while not Delivery.objects.filter(platform=alive.platform, state=Delivery.State.SENT).exists():

@@ -20,7 +20,7 @@ from tests.cast import Cast
 from tests.courseway.grades.fake_lms import FakeLms, Misbehaviour, run_fake_lms
 from tests.courseway.grades.links import place_v11, place_v13
 
-LIMITS = Limits(threads=4, lease_seconds=60.0, deadline_seconds=2.0, quiet_seconds=30.0)
+LIMITS = Limits(at_once=4, lease_seconds=60.0, deadline_seconds=2.0, quiet_seconds=30.0)
 FINAL = Grade(Decimal(8), Decimal(10), is_completed=True, is_released=True)
 
 

@@ -23,7 +23,7 @@ from tests.cast import Cast
 from tests.courseway.grades.fake_lms import FakeLms, Misbehaviour, outcome_answer, run_fake_lms
 from tests.courseway.grades.links import PlacedLink, place_v11, place_v13
 
-QUICK = Limits(threads=8, lease_seconds=3.0, deadline_seconds=0.5, quiet_seconds=5.0)
+QUICK = Limits(at_once=8, lease_seconds=3.0, deadline_seconds=0.5, quiet_seconds=5.0)
 
 
 class Clock:
@@ -574,7 +574,7 @@ def test_a_slow_lms_does_not_hold_up_another(cast: Cast, lms: FakeLms, clock: Cl
     quick.let_in(cast.sam)
     clock.put_forward(seconds=1)
     _owe(quick, cast.sam, "8", clock)
-    dispatcher = Dispatcher(Limits(threads=16, claimed=32, per_platform=4), clock=clock)
+    dispatcher = Dispatcher(Limits(at_once=16, claimed=32, per_platform=4), clock=clock)
     delivery = Delivery.objects.get(person=cast.sam)
     turns = 0
     while delivery.state != Delivery.State.SENT:

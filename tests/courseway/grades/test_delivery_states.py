@@ -27,7 +27,7 @@ from tests.courseway.grades.links import PlacedLink, place_v11, place_v13
 
 pytestmark = pytest.mark.slow
 
-LIMITS = Limits(threads=4, lease_seconds=60.0, deadline_seconds=0.12, quiet_seconds=30.0)
+LIMITS = Limits(at_once=4, lease_seconds=60.0, deadline_seconds=0.12, quiet_seconds=30.0)
 
 MISBEHAVIOURS = [
     Misbehaviour(500),

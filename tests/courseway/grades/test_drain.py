@@ -20,7 +20,7 @@ from tests.courseway.grades.links import PlacedLink, place_v11, place_v13
 
 pytestmark = pytest.mark.slow
 
-QUICK = Limits(threads=8, lease_seconds=3.0, deadline_seconds=0.5, quiet_seconds=1.0)
+QUICK = Limits(at_once=8, lease_seconds=3.0, deadline_seconds=0.5, quiet_seconds=1.0)
 
 
 @pytest.fixture

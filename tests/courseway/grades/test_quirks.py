@@ -34,7 +34,7 @@ def send(placed: PlacedLink, cast: Cast, score: str, comment: str = "") -> None:
     """A grade of ten points, delivered."""
     grade = Grade(Decimal(score), Decimal(10), is_completed=True, is_released=True, comment=comment)
     owe(cast.sam, placed.assignment, grade, now=timezone.now())
-    deliver_what_is_due(dispatcher=Dispatcher(Limits(threads=4, deadline_seconds=2.0)))
+    deliver_what_is_due(dispatcher=Dispatcher(Limits(at_once=4, deadline_seconds=2.0)))
 
 
 @pytest.mark.quirk("C7", "C8", "O3")
@@ -92,7 +92,7 @@ def test_every_outcome_request_is_another(cast: Cast) -> None:
         for _ in range(2):
             resend(Delivery.objects.all(), now=timezone.now())
             Delivery.objects.update(next_try_at=timezone.now(), quiet_until=None, lease_token="")
-            deliver_what_is_due(dispatcher=Dispatcher(Limits(threads=4, deadline_seconds=2.0)))
+            deliver_what_is_due(dispatcher=Dispatcher(Limits(at_once=4, deadline_seconds=2.0)))
     assert len(seen) == 3
     nonces = {re.findall(r'oauth_nonce="([^"]+)"', headers["Authorization"])[0] for headers, _ in seen}
     messages = {re.findall(rb"<imsx_messageIdentifier>([^<]+)<", body)[0] for _, body in seen}

@@ -22,7 +22,7 @@ from tests.courseway.grades.fake_lms import FakeLms, Misbehaviour, run_fake_lms
 from tests.courseway.grades.links import PlacedLink, place_v11, place_v13
 
 SENT, NEEDS_TEACHER, WAITING = Delivery.State.SENT, Delivery.State.NEEDS_TEACHER, Delivery.State.WAITING
-LIMITS = Limits(threads=4, lease_seconds=5.0, deadline_seconds=2.0, quiet_seconds=1.0)
+LIMITS = Limits(at_once=4, lease_seconds=5.0, deadline_seconds=2.0, quiet_seconds=1.0)
 
 
 @dataclass

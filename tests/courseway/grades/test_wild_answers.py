@@ -46,7 +46,7 @@ def deliver(placed: PlacedLink, cast: Cast) -> Delivery:
     Delivery.objects.all().delete()
     grade = Grade(Decimal(7), Decimal(10), is_completed=True, is_released=True)
     owe(cast.sam, placed.assignment, grade, now=timezone.now())
-    deliver_what_is_due(dispatcher=Dispatcher(Limits(threads=4, deadline_seconds=2.0)))
+    deliver_what_is_due(dispatcher=Dispatcher(Limits(at_once=4, deadline_seconds=2.0)))
     return Delivery.objects.get()
 
 

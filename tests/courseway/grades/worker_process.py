@@ -18,7 +18,7 @@ if __name__ == "__main__":
     from courseway.grades.dispatch import Limits
     from courseway.worker import run_worker
 
-    limits = Limits(threads=16, claimed=48, lease_seconds=2.5, deadline_seconds=0.7, quiet_seconds=1.5)
+    limits = Limits(at_once=16, claimed=48, lease_seconds=2.5, deadline_seconds=0.7, quiet_seconds=1.5)
     webhook_limits = WebhookLimits(letters=20, lane_seconds=1.0, lease_seconds=2.5, deadline_seconds=0.7)
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
     for poll_seconds in sys.stdin:
