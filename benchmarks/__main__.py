@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
-from benchmarks import full, grades, launches
+from benchmarks import full, grades, launches, memory, pages
 from benchmarks.processes import keep_driver_apart
 from benchmarks.report import Report, keep, write_goals
 
@@ -21,6 +21,8 @@ WORKS: dict[str, Callable[[argparse.Namespace], Report]] = {
     "launches": launches.measure,
     "grades": grades.measure,
     "full": full.measure,
+    "pages": pages.measure,
+    "memory": memory.measure,
 }
 
 
@@ -51,7 +53,8 @@ def make_parser() -> argparse.ArgumentParser:
     words.add_argument("--seconds", type=float, default=4, help="timed seconds of each tool in each round (4)")
     words.add_argument("--rounds", type=int, default=3, help="(3)")
     words.add_argument("--people", type=int, help="who come again and again, or are owed grades, at most 100,000")
-    words.add_argument("--share", type=float, default=1, help="of the rows of a full database (1)")
+    words.add_argument("--share", type=float, default=1, help="of the rows of a full database or a large course (1)")
+    words.add_argument("--launches", type=int, default=20_000, help="over which memory is watched (20,000)")
     words.add_argument("--keep", action="store_true", help="write benchmarks/results anew")
     return words
 

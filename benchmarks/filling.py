@@ -24,12 +24,13 @@ _BY_TYPE = {
 
 @dataclass(frozen=True)
 class Table:
-    """Rows of one table, numbered from 0; `values` are SQL in which {n} is the number and {name} the first id of
-    another table's rows. All other columns are as in the oldest row."""
+    """Rows of one table, numbered from `begin` to below `rows`; `values` are SQL in which {n} is the number and {name}
+    the id of another table's row with the number 0. All other columns are as in the oldest row."""
 
     name: str
     rows: int
     values: Mapping[str, str]
+    begin: int = 0
 
 
 def plan(share: float) -> list[Table]:
@@ -38,7 +39,8 @@ def plan(share: float) -> list[Table]:
     people, contexts = round(PEOPLE * share), round(CONTEXTS * share)
     places, courses = people * COURSES_OF_A_PERSON, contexts // CONTEXTS_OF_A_COURSE
     person = f"{{person}} + {{n}} % {people}"
-    context = f"(({{n}} + {{n}} / {people} * 13) * 7919 % {contexts})"  # scattered; never twice the same course
+    # Scattered, as people come; the second course of somebody is half of all courses away from the first.
+    context = f"(({{n}} * 7919 + {{n}} / {people} * {contexts // 2}) % {contexts})"
     at = {
         "person_id": person,
         "context_id": f"{{context}} + {context}",
@@ -160,7 +162,7 @@ def fill(uri: str, share: float) -> Iterator[str]:
         first: dict[str, int] = {}
         for table in plan(share):
             with without_indexes(connection, table.name):
-                first[_short(table.name)] = _insert(connection, table, first)
+                first[_short(table.name)] = insert_rows(connection, table, first)
             yield f"{table.rows:,} rows of {table.name}, {time.monotonic() - began:.0f} s"
         connection.execute("VACUUM ANALYZE")
         connection.execute("CHECKPOINT")
@@ -172,7 +174,7 @@ def _short(table: str) -> str:
     return {"resourcelink": "link", "lmsidentity": "identity"}.get(name, name)
 
 
-def _insert(connection: psycopg.Connection, table: Table, first: Mapping[str, int]) -> int:
+def insert_rows(connection: psycopg.Connection, table: Table, first: Mapping[str, int]) -> int:
     """The id of the row with the number 0."""
     start = _number(connection, f"SELECT coalesce(max(id), 0) + 1 FROM {table.name}")
     columns = connection.execute(
@@ -196,7 +198,7 @@ def _insert(connection: psycopg.Connection, table: Table, first: Mapping[str, in
         selected.append(f'{value} AS "{name}"')
     source = f"(SELECT * FROM {table.name} ORDER BY id LIMIT 1) t, " if has_template else ""
     names = ", ".join(f'"{name}"' for name, *_ in columns)
-    for begin in range(0, table.rows, CHUNK):
+    for begin in range(table.begin, table.rows, CHUNK):
         end = min(begin + CHUNK, table.rows) - 1
         connection.execute(
             f"INSERT INTO {table.name} ({names}) OVERRIDING SYSTEM VALUE "
