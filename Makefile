@@ -68,6 +68,8 @@ lock: setup ## Write requirements/*.txt anew from pyproject.toml, with hashes an
 	lock $(ARGS) --output-file requirements/base.txt
 	lock $(ARGS) --extra celery --output-file requirements/celery.txt
 	lock $(ARGS) --extra celery --group dev --output-file requirements/dev.txt
+	$(VENV)/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+	  --no-emit-find-links --no-header --constraint requirements/dev.txt --group build $(ARGS) --output-file requirements/build.txt
 
 lock-peers: setup ## Write the requirements of the peers anew, each for its own environment
 	@set -e

@@ -31,26 +31,37 @@ def why_missing(kind: str) -> str:
 
 
 @contextmanager
-def run_broker(kind: str, folder: Path) -> Iterator[str]:
-    """The address of a broker of one's own, for COURSEWAY_TASKS_URL."""
+def run_broker(kind: str, folder: Path, *, configuration: Path | None = None) -> Iterator[str]:
+    """The address of a broker of one's own, for COURSEWAY_TASKS_URL; without a password that a configuration sets."""
     program = find_broker(kind)
     assert program is not None, why_missing(kind)
     folder.mkdir(parents=True, exist_ok=True)
     run = _run_redis if kind == "redis" else _run_rabbitmq
-    with run(program, folder) as url:
+    with run(program, folder, configuration) as url:
         yield url
 
 
 @contextmanager
-def _run_redis(program: str, folder: Path) -> Iterator[str]:
+def _run_redis(program: str, folder: Path, configuration: Path | None) -> Iterator[str]:
     port = free_port()
-    command = [program, "--port", str(port), "--bind", "127.0.0.1", "--save", "", "--dir", str(folder)]
+    command = [
+        program,
+        *([str(configuration)] if configuration else []),
+        "--port",
+        str(port),
+        "--bind",
+        "127.0.0.1",
+        "--save",
+        "",
+        "--dir",
+        str(folder),
+    ]
     with _run([*command, "--daemonize", "no"], {}, folder, port, seconds=20):
         yield f"redis://127.0.0.1:{port}/0"
 
 
 @contextmanager
-def _run_rabbitmq(program: str, folder: Path) -> Iterator[str]:
+def _run_rabbitmq(program: str, folder: Path, configuration: Path | None) -> Iterator[str]:
     port, distribution, mapper = free_port(), free_port(), free_port()
     environment = {
         "HOME": str(folder),  # for Erlang's cookie
@@ -62,7 +73,7 @@ def _run_rabbitmq(program: str, folder: Path) -> Iterator[str]:
         "RABBITMQ_LOG_BASE": str(folder),
         "RABBITMQ_LOGS": "-",
         "RABBITMQ_PID_FILE": str(folder / "pid"),
-        "RABBITMQ_CONFIG_FILE": str(folder / "none"),
+        "RABBITMQ_CONFIG_FILE": str(configuration or folder / "none"),
         "RABBITMQ_CONF_ENV_FILE": str(folder / "none"),
         "RABBITMQ_ENABLED_PLUGINS_FILE": str(folder / "plugins"),
         "ERL_EPMD_PORT": str(mapper),
@@ -121,9 +132,9 @@ def _wait_for_port(port: int, process: subprocess.Popen[bytes], log: Path, secon
     raise AssertionError(f"it did not listen within {seconds:g} s: {log.read_text(errors='replace')[-2000:]}")
 
 
-def is_listening(port: int) -> bool:
+def is_listening(port: int, host: str = "127.0.0.1") -> bool:
     try:
-        socket.create_connection(("127.0.0.1", port), timeout=1).close()
+        socket.create_connection((host, port), timeout=1).close()
     except OSError:
         return False
     return True

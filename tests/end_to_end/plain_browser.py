@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
-from urllib.parse import urljoin
+from urllib.parse import urljoin, urlsplit
 
 import httpx2
 from lxml import html
@@ -43,7 +44,7 @@ class Page:
 class PlainBrowser:
     """One person's browser. Each has cookies of its own."""
 
-    def __init__(self, lms: PracticeLms, person: str, *, verify: bool | str = True) -> None:
+    def __init__(self, lms: PracticeLms, person: str, *, verify: ssl.SSLContext | bool = True) -> None:
         self.lms, self.person = lms, person
         self.http = httpx2.Client(timeout=30, trust_env=False, follow_redirects=False, verify=verify)
 
@@ -76,10 +77,10 @@ class PlainBrowser:
     def get(self, url: str) -> Page:
         return self.send("GET", url, [])
 
-    def send(self, method: str, url: str, fields: list[tuple[str, str]]) -> Page:
-        """Sends a form and follows redirects, as browsers do."""
+    def send(self, method: str, url: str, fields: list[tuple[str, str]], *, referrer: str = "") -> Page:
+        """Sends a form and follows redirects, as browsers do; `referrer` is the page of the same site that has it."""
         for _ in range(10):
-            answer = self._request(method, url, fields)
+            answer = self._request(method, url, fields, {"Referer": referrer} if referrer else {})
             if answer.status_code not in REDIRECTS:
                 return Page(url, answer.status_code, answer.text, html.document_fromstring(answer.text or "<html/>"))
             url = urljoin(url, answer.headers["location"])
@@ -100,7 +101,10 @@ class PlainBrowser:
 
     def _fill(self, page: Page, form: html.FormElement, values: Mapping[str, str]) -> Page:
         fields = [(name, value) for name, value in form.form_values() if name not in values]
-        return self.send(form.method.upper(), urljoin(page.url, form.action), [*fields, *values.items()])
+        url = urljoin(page.url, form.action)
+        is_same_site = urlsplit(url)[:2] == urlsplit(page.url)[:2]
+        everything = [*fields, *values.items()]
+        return self.send(form.method.upper(), url, everything, referrer=page.url if is_same_site else "")
 
     def hand_in(self, page: Page, answers: Mapping[str, str]) -> Page:
         """Answers the questions of an assignment's page and hands the work in."""
@@ -112,9 +116,11 @@ class PlainBrowser:
         assert page.status == 200, page.text
         return page
 
-    def _request(self, method: str, url: str, fields: list[tuple[str, str]]) -> httpx2.Response:
+    def _request(
+        self, method: str, url: str, fields: list[tuple[str, str]], more: Mapping[str, str] | None = None
+    ) -> httpx2.Response:
         # The header stands for the session that this person has at the LMS.
-        headers = {"X-Practice-Person": self.person} if url.startswith(self.lms.public_url) else {}
+        headers = {"X-Practice-Person": self.person} if url.startswith(self.lms.public_url) else dict(more or {})
         if method.upper() == "GET":
             return self.http.get(url, params=dict(fields) or None, headers=headers)
         data: dict[str, list[str]] = {}

@@ -30,6 +30,7 @@ START_SECONDS = 90
 STOP_SECONDS = 30
 SOURCE = Path(__file__).parents[2] / "src"
 LOOPBACK = "127.0.0.0/8,::1/128"
+_PROGRAM = [sys.executable, "-W", "ignore", "-P"]
 _CONSOLE = """
 import io, json, sys, traceback
 from contextlib import redirect_stderr, redirect_stdout
@@ -157,35 +158,50 @@ def run_courseway(folder: Path, *, public_url: str = "", port: int = 0, workers:
         "COURSEWAY_ALLOWED_PRIVATE_NETWORKS": LOOPBACK,
         "COURSEWAY_OWNER_PASSWORD": PASSWORD,
     }
-    parent = os.getpid()
-    program = [sys.executable, "-W", "ignore", "-P"]
     with ExitStack() as stack:
-        console = stack.enter_context(
-            subprocess.Popen(
-                [*program, "-c", _CONSOLE],
-                env=environment,
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                text=True,
-                preexec_fn=lambda: die_with(parent),
-            )
-        )
-        stack.callback(console.kill)
-        made = Courseway(url, local, folder, environment, console)
+        made = Courseway(url, local, folder, environment, stack.enter_context(run_console(environment)))
         made.run("migrate")
-        serve = ["-m", "courseway", "serve", "--port", str(port), "--workers", str(workers)]
-        with (folder / "serve.log").open("wb") as log:
-            process = subprocess.Popen(
-                [*program, *serve],
-                env=environment,
-                stdout=log,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,
-                preexec_fn=lambda: die_with(parent),
-            )
-        stack.callback(stop, process)
+        serve = ["serve", "--port", str(port), "--workers", str(workers)]
+        process = stack.enter_context(run_program(serve, environment, log=folder / "serve.log"))
         wait_until_ready(f"{local}{path_of(url)}/readyz", process, made)
         yield made
+
+
+@contextmanager
+def run_console(environment: Mapping[str, str]) -> Iterator[subprocess.Popen[str]]:
+    """A process that runs commands of `courseway`, one for each line."""
+    parent = os.getpid()
+    with subprocess.Popen(
+        [*_PROGRAM, "-c", _CONSOLE],
+        env=environment,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        preexec_fn=lambda: die_with(parent),
+    ) as console:
+        try:
+            yield console
+        finally:
+            console.kill()
+
+
+@contextmanager
+def run_program(words: list[str], environment: Mapping[str, str], *, log: Path) -> Iterator[subprocess.Popen[bytes]]:
+    """`courseway` with these words, in a process group of its own, ended with the block."""
+    parent = os.getpid()
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            [*_PROGRAM, "-m", "courseway", *words],
+            env=environment,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+            preexec_fn=lambda: die_with(parent),
+        )
+    try:
+        yield process
+    finally:
+        stop(process)
 
 
 def path_of(url: str) -> str:
