@@ -12,6 +12,8 @@ import psycopg
 PEOPLE, CONTEXTS, LAUNCHES = 1_000_000, 50_000, 10_000_000
 LINKS, CONTEXTS_OF_A_COURSE, COURSES_OF_A_PERSON = 20, 10, 2
 CHUNK = 1_000_000
+# While it is filled nobody would mind to begin anew, and nothing has to be tidied up yet.
+_MEANWHILE = {"fsync": "off", "full_page_writes": "off", "max_wal_size": "'10GB'", "autovacuum": "off"}
 # What a column gets that must hold something and of which there is no row yet to take it from.
 _BY_TYPE = {
     "bool": "false",
@@ -157,6 +159,9 @@ def fill(uri: str, share: float) -> Iterator[str]:
     meanwhile: they are made when all rows are there, as after a restore."""
     began = time.monotonic()
     with psycopg.connect(uri, autocommit=True) as connection:
+        for setting, value in _MEANWHILE.items():
+            connection.execute(f"ALTER SYSTEM SET {setting} = {value}")
+        connection.execute("SELECT pg_reload_conf()")
         for words in ("session_replication_role = replica", "synchronous_commit = off", "maintenance_work_mem = '1GB'"):
             connection.execute(f"SET {words}")
         first: dict[str, int] = {}
@@ -164,6 +169,9 @@ def fill(uri: str, share: float) -> Iterator[str]:
             with without_indexes(connection, table.name):
                 first[_short(table.name)] = insert_rows(connection, table, first)
             yield f"{table.rows:,} rows of {table.name}, {time.monotonic() - began:.0f} s"
+        for setting in _MEANWHILE:
+            connection.execute(f"ALTER SYSTEM RESET {setting}")
+        connection.execute("SELECT pg_reload_conf()")
         connection.execute("VACUUM ANALYZE")
         connection.execute("CHECKPOINT")
         yield f"vacuumed and analyzed, as autovacuum would have by then, {time.monotonic() - began:.0f} s"

@@ -110,6 +110,7 @@ def _measure(drivers: Sequence[tuple[Tool, Driver]], wish: argparse.Namespace, b
 def _watch_the_rest(full: Served, folder: Path, began: float) -> list[WholeRead]:
     """The worker with grades due, and the clearing of old rows."""
     whole: list[WholeRead] = []
+    _work(full, folder)  # looks once at launches that no worker has seen yet, which are all of them
     _execute(
         full.uri,
         "UPDATE grades_delivery SET state = 'waiting', next_try_at = now(), wanted_version = wanted_version + 1 "
@@ -117,9 +118,7 @@ def _watch_the_rest(full: Served, folder: Path, began: float) -> list[WholeRead]
     )
     say(began, f"the worker claims {DUE:,} grades")
     with _watch(full.uri, "worker", whole):
-        process = start_on_tool_cpu(courseway_command("worker"), full.environment, folder / "worker.log")
-        time.sleep(WORKER_SECONDS)
-        stop(process)
+        _work(full, folder)
     say(began, "courseway prune")
     _execute(full.uri, "UPDATE lms_launch SET at = at - interval '10 years' WHERE id % 1000 = 0 AND id < 1000000")
     environment = {**full.environment, "COURSEWAY_LAUNCH_LOG_DAYS": "330"}
@@ -130,17 +129,24 @@ def _watch_the_rest(full: Served, folder: Path, began: float) -> list[WholeRead]
     return whole
 
 
+def _work(full: Served, folder: Path) -> None:
+    process = start_on_tool_cpu(courseway_command("worker"), full.environment, folder / "worker.log")
+    time.sleep(WORKER_SECONDS)
+    stop(process)
+
+
 @contextmanager
 def _watch(uri: str, doing: str, found: list[WholeRead]) -> Iterator[None]:
-    """Adds the big tables that were read row by row meanwhile."""
-    query = "SELECT relname, seq_scan, seq_tup_read FROM pg_stat_user_tables WHERE n_live_tup >= %s"
+    """Adds the big tables that were read row by row meanwhile, by half or more."""
+    query = "SELECT relname, seq_scan, seq_tup_read, n_live_tup FROM pg_stat_user_tables WHERE n_live_tup >= %s"
     time.sleep(COUNTERS_SECONDS)
-    before = {name: (scans, rows) for name, scans, rows in _ask(uri, query, BIG_ROWS)}
+    before = {name: (scans, rows) for name, scans, rows, _ in _ask(uri, query, BIG_ROWS)}
     yield
     time.sleep(COUNTERS_SECONDS)
-    for name, scans, rows in _ask(uri, query, BIG_ROWS):
+    for name, scans, rows, there in _ask(uri, query, BIG_ROWS):
         old_scans, old_rows = before.get(name, (scans, rows))
-        if rows - old_rows >= BIG_ROWS:
+        # A look for any one row of which most would do also begins at the start, and ends at once.
+        if rows - old_rows >= there / 2:
             found.append(WholeRead(doing, name, scans - old_scans, rows - old_rows))
 
 
