@@ -9,10 +9,13 @@ from decimal import Decimal
 from typing import Any
 
 import httpx2
+import pytest
 from lxml import html
 
 from tests.end_to_end.plain_browser import PlainBrowser
 from tests.end_to_end.servers import OWNER, PASSWORD, Stand
+
+pytestmark = pytest.mark.slow
 
 
 @contextmanager
