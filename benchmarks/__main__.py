@@ -33,7 +33,7 @@ def main(given: Sequence[str]) -> int:
         words.error("give at least one round and some seconds, and 1 to 100,000 people")
     keep_driver_apart()
     goals = []
-    for work in wish.work:
+    for work in choose_works(wish):
         report = WORKS[work](wish)
         goals += report.goals
         print(f"\n{report.text()}", flush=True)
@@ -41,14 +41,20 @@ def main(given: Sequence[str]) -> int:
             now = datetime.now(UTC).date().isoformat()
             keep(RESULTS, report, on=now, command=_command(given))
             print(f"Written: {RESULTS / work}.*\n")
-    if len(wish.work) > 1:
+    if len(choose_works(wish)) > 1:
         print(write_goals(goals))
     return 0
 
 
+def choose_works(wish: argparse.Namespace) -> Sequence[str]:
+    """Everything, unless something is named; whoever names tools alone thinks of launches."""
+    works: Sequence[str] | None = wish.work
+    return works or (["launches"] if wish.only else list(WORKS))
+
+
 def make_parser() -> argparse.ArgumentParser:
     words = argparse.ArgumentParser(prog="make benchmark", description=__doc__)
-    words.add_argument("--work", nargs="+", choices=list(WORKS), default=list(WORKS), help="these alone")
+    words.add_argument("--work", nargs="+", choices=list(WORKS), help="these alone (all; with --only, launches)")
     words.add_argument("--only", nargs="+", help="of the tools these alone, by the beginning of their names")
     words.add_argument("--seconds", type=float, default=4, help="timed seconds of each tool in each round (4)")
     words.add_argument("--rounds", type=int, default=3, help="(3)")

@@ -8,7 +8,7 @@ import sys
 import time
 
 import pytest
-from benchmarks.__main__ import WORKS, make_parser
+from benchmarks.__main__ import WORKS, choose_works, make_parser
 from benchmarks.filling import CONTEXTS, LAUNCHES, PEOPLE, plan
 from benchmarks.full import WholeRead
 from benchmarks.full import make_report as report_full
@@ -20,11 +20,16 @@ from tests.benchmarks.test_report import make_row
 
 
 def test_all_works_are_measured_unless_some_are_chosen() -> None:
-    """Without a choice everything is measured, and a work that does not exist is refused."""
-    assert make_parser().parse_args([]).work == list(WORKS)
-    assert make_parser().parse_args(["--work", "memory", "--launches", "5"]).work == ["memory"]
+    """Without a choice everything is measured, tools alone are those of launches, and an unknown work is refused."""
+
+    def chosen(words: str) -> list[str]:
+        return list(choose_works(make_parser().parse_args(words.split())))
+
+    assert chosen("") == list(WORKS)
+    assert chosen("--work memory full --only courseway") == ["memory", "full"]
+    assert chosen("--only courseway floor") == ["launches"]
     with pytest.raises(SystemExit):
-        make_parser().parse_args(["--work", "coffee"])
+        chosen("--work coffee")
 
 
 def test_a_full_database_is_as_full_as_promised() -> None:
