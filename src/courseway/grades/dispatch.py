@@ -37,7 +37,7 @@ logger = logging.getLogger(__name__)
 # Moodle compares whole seconds: a second score of the same one is refused.
 TIMESTAMP_STEP = timedelta(seconds=1)
 # Outcomes are stored together when so many are there, or the oldest has waited so long.
-STORE_AT_ONCE = 50
+STORE_AT_ONCE = 250
 STORE_WITHIN_SECONDS = 0.1
 # Once nothing more was due, look again after so long, unless a hint comes.
 SECONDS_BETWEEN_CLAIMS = 0.25
@@ -125,7 +125,8 @@ class Dispatcher:
     def _claim(self) -> int:
         now = self.clock()
         probes = self._lanes.read_circuits(now=now, probe_seconds=self.limits.lease_seconds)
-        due = without_enroll_only(Delivery.objects.all()).select_related(
+        # Many deliveries have few platforms, links and assignments: each is read once, not beside every row.
+        due = without_enroll_only(Delivery.objects.all()).prefetch_related(
             "platform__consumer_key", "platform__registration", "resource_link__context", "assignment__course"
         )
         closed = self._lanes.closed_platforms
@@ -308,6 +309,19 @@ class Dispatcher:
         self._lanes.store(now=self.clock())
 
 
+# What a delivery needs of them; rows are wide.
+_OF_ARRIVALS = (
+    "key",
+    "person_id",
+    "resource_link_id",
+    "superseded_by_id",
+    "outcome_url",
+    "outcome_accepts",
+    "result_sourcedid_encrypted",
+    "identity__lms_user_id",
+)
+
+
 def _newest_arrivals(deliveries: list[Delivery]) -> dict[tuple[int, int], Arrival]:
     if not deliveries:
         return {}
@@ -315,6 +329,7 @@ def _newest_arrivals(deliveries: list[Delivery]) -> dict[tuple[int, int], Arriva
     links = {delivery.resource_link_id for delivery in deliveries}
     arrivals = (
         Arrival.objects.select_related("identity")
+        .only(*_OF_ARRIVALS)
         .filter(Q(person_id__in=people) & Q(resource_link_id__in=links))
         .order_by("arrived_at", "pk")
     )

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.db import DatabaseError, InterfaceError, OperationalError, connection, transaction
+from django.db import DatabaseError, InterfaceError, OperationalError, transaction
 from django.db.models import Case, CharField, DateTimeField, F, Field, IntegerField, Q, QuerySet, Value, When
 
 from courseway.grades.delivery import Job, Taken
@@ -98,35 +98,33 @@ def store_outcomes(
 
 
 def _store(outcomes: Sequence[Outcome], now: datetime, quiet_seconds: float, gives_up: bool) -> None:
-    if connection.features.has_select_for_update:
-        # In the order in which everybody locks several rows: a grade that changes meanwhile waits, nothing deadlocks.
-        pks = [outcome.job.delivery.pk for outcome in outcomes]
-        list(Delivery.objects.select_for_update(no_key=True).filter(pk__in=pks).order_by("pk").values_list("pk"))
+    # Locked in the order in which everybody locks several rows: a grade that changes waits, nothing deadlocks.
+    locked = Delivery.objects.select_for_update(no_key=True).order_by("pk")
+    pks = [outcome.job.delivery.pk for outcome in outcomes]
+    leases = dict(locked.filter(pk__in=pks).values_list("pk", "lease_token"))
     made = [outcome for outcome in outcomes if outcome.postponed_seconds is None]
     _store_tries(made, now)
     quiet_until = now + timedelta(seconds=quiet_seconds)
-    sent: dict[tuple[str, bool], list[Delivery]] = defaultdict(list)
-    put_off: dict[tuple[str, float], list[int]] = defaultdict(list)
-    kept: set[int] = set()
+    sent: dict[bool, list[Delivery]] = defaultdict(list)
+    put_off: dict[float, list[int]] = defaultdict(list)
     lost: list[Outcome] = []
     for outcome in outcomes:
         job = outcome.job
-        if outcome.postponed_seconds is not None:
-            put_off[job.lease_token, outcome.postponed_seconds].append(job.delivery.pk)
+        if leases.get(job.delivery.pk) != job.lease_token:
+            if outcome.postponed_seconds is None:
+                lost.append(outcome)
+        elif outcome.postponed_seconds is not None:
+            put_off[outcome.postponed_seconds].append(job.delivery.pk)
         elif outcome.is_sent:
-            sent[job.lease_token, outcome.may_still_arrive].append(job.delivery)
-        elif not _store_failure(outcome, now, quiet_until, gives_up):
-            lost.append(outcome)
-    for (lease_token, is_later), deliveries in sent.items():
-        held = Delivery.objects.filter(pk__in=[one.pk for one in deliveries], lease_token=lease_token)
-        still_held = set(held.values_list("pk", flat=True))
-        kept |= still_held
+            sent[outcome.may_still_arrive].append(job.delivery)
+        else:
+            _store_failure(outcome, now, quiet_until, gives_up)
+    for is_later, deliveries in sent.items():
+        held = Delivery.objects.filter(pk__in=[one.pk for one in deliveries])
         _store_sent(held, now, quiet_until if is_later else None)
-        record_sent([one for one in deliveries if one.pk in still_held], now=now)
-    lost += [one for one in made if one.is_sent and one.job.delivery.pk not in kept]
-    for (lease_token, seconds), pks in put_off.items():
-        held = Delivery.objects.filter(pk__in=pks, lease_token=lease_token)
-        _give_back(held, now + timedelta(seconds=seconds))
+        record_sent(deliveries, now=now)
+    for seconds, pks in put_off.items():
+        _give_back(Delivery.objects.filter(pk__in=pks), now + timedelta(seconds=seconds))
     _repair(lost, now, quiet_until)
 
 
@@ -168,8 +166,7 @@ def _store_sent(held: QuerySet[Delivery], now: datetime, quiet_until: datetime |
     )
 
 
-def _store_failure(outcome: Outcome, now: datetime, quiet_until: datetime, gives_up: bool) -> bool:
-    """False if the lease was lost."""
+def _store_failure(outcome: Outcome, now: datetime, quiet_until: datetime, gives_up: bool) -> None:
     delivery = outcome.job.delivery
     # Not a secret: it only spreads tries that failed together.
     following = decide_next(
@@ -184,8 +181,7 @@ def _store_failure(outcome: Outcome, now: datetime, quiet_until: datetime, gives
     )
     quiet = quiet_until if outcome.may_still_arrive else None
     newer_at = max(now, quiet or now, not_before_at or now)
-    held = Delivery.objects.filter(pk=delivery.pk, lease_token=outcome.job.lease_token)
-    is_stored = held.update(
+    Delivery.objects.filter(pk=delivery.pk).update(
         state=_if_still_wanted(Value(following.state.value), Value(Delivery.State.WAITING.value), CharField()),
         next_try_at=_if_still_wanted(Value(next_try_at), Value(newer_at), DateTimeField()),
         tries=_if_still_wanted(F("tries"), Value(0), IntegerField()),
@@ -195,9 +191,7 @@ def _store_failure(outcome: Outcome, now: datetime, quiet_until: datetime, gives
         last_error_code=outcome.code[:40],
         last_error=_clean(outcome.words),
     )
-    if is_stored:
-        record_failed(delivery, following.state, outcome.code, now=now)
-    return bool(is_stored)
+    record_failed(delivery, following.state, outcome.code, now=now)
 
 
 def _repair(lost: Sequence[Outcome], now: datetime, quiet_until: datetime) -> None:

@@ -13,6 +13,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
+from functools import lru_cache
 from types import MappingProxyType
 from typing import Any, Final
 from urllib.parse import quote, urlencode, urljoin, urlsplit, urlunsplit
@@ -25,6 +26,7 @@ from ltikit.links import next_url
 from ltikit.services import raise_for_status, read_words
 from ltikit.v13.submission_review import SUBMISSION_REVIEW
 
+_ENCODER: Final = json.JSONEncoder(ensure_ascii=False, allow_nan=False)
 MAX_EXPONENT: Final = 30
 """Powers of ten of a number: no gradebook has more, and an exponent of a million, written out, fills the memory."""
 
@@ -384,9 +386,10 @@ def _dump(value: Any) -> str:
         return "{" + ",".join(f"{_dump(name)}:{_dump(one)}" for name, one in value.items()) + "}"
     if isinstance(value, list | tuple):
         return "[" + ",".join(_dump(one) for one in value) + "]"
-    return json.dumps(value, ensure_ascii=False, allow_nan=False)
+    return _ENCODER.encode(value)
 
 
+@lru_cache(maxsize=1024)  # a class's grades go to one line item, one after the other
 def _extend_path(url: str, suffix: str) -> str:
     parts = urlsplit(url)
     return urlunsplit(parts._replace(path=parts.path.rstrip("/") + suffix, fragment=""))
