@@ -30,6 +30,7 @@ _VARIABLE = re.compile(r"\$[A-Za-z][A-Za-z0-9_.\-]*(?:<[^<>]*>)?")
 
 
 _BAD_ESCAPE = re.compile(rb"%(?![0-9A-Fa-f]{2})")
+_NOT_IN_URL = re.compile(r'[\x00-\x20\x7f\\"<>]')
 
 
 def parse_form(body: bytes) -> list[tuple[str, str]]:
@@ -53,7 +54,7 @@ def parse_form(body: bytes) -> list[tuple[str, str]]:
 
 def is_web_url(url: str) -> bool:
     """True for an absolute http or https URL that a browser may be sent to: a host, no blanks or control characters."""
-    if any(character <= " " or character in '\x7f\\"<>' for character in url):
+    if _NOT_IN_URL.search(url):
         return False
     try:
         parts = urlsplit(url)

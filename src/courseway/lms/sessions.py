@@ -8,23 +8,27 @@ it says who came and in which role, and every request checks in one statement th
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from http.cookies import Morsel
 from typing import TypeVar
+from urllib.parse import quote
 
+from csp.constants import HEADER
+from csp.middleware import CSPMiddleware
 from django.conf import settings
 from django.contrib.auth.models import AnonymousUser
 from django.core import signing
 from django.core.exceptions import PermissionDenied
 from django.db.models import Exists, QuerySet, Subquery
 from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
 from django.middleware.csrf import CsrfViewMiddleware
 from django.urls import reverse, set_script_prefix
 from django.urls.base import get_script_prefix
 from django.utils import timezone
 from django.utils.crypto import salted_hmac
-from django.utils.http import http_date
+from django.utils.http import RFC3986_SUBDELIMS, http_date
 from django.utils.translation import gettext as _
 
 from courseway.courses.access import remember_course
@@ -91,9 +95,13 @@ class ReviewTicket:
     expires: int
 
 
+def _fields_of(ticket: Ticket | ReviewTicket) -> list[str | int]:
+    return [getattr(ticket, name) for name in ticket.__slots__]
+
+
 def open_review_session(response: HttpResponse, ticket: ReviewTicket) -> None:
     """Gives the browser the ticket of a review."""
-    value = signing.dumps(list(asdict(ticket).values()), salt=_REVIEW_SALT)
+    value = signing.dumps(_fields_of(ticket), salt=_REVIEW_SALT)
     set_launch_cookie(response, _cookie_name(ticket.reference), value, path=_session_path(ticket.reference))
 
 
@@ -133,7 +141,7 @@ def open_session(response: HttpResponse, landing: Landing, *, return_url: str, p
         page=page[:200],
         expires=int((now + LIFETIME).timestamp()),
     )
-    value = signing.dumps(list(asdict(ticket).values()), salt=_SALT)
+    value = signing.dumps(_fields_of(ticket), salt=_SALT)
     set_launch_cookie(response, _cookie_name(landing.reference), value, path=_session_path(landing.reference))
 
 
@@ -207,6 +215,26 @@ def _add_cookie(
         morsel["samesite"] = "None"
     # SimpleCookie would turn the Morsel into one of its own class.
     dict.__setitem__(response.cookies, name, morsel)
+
+
+class ContentPolicyMiddleware(CSPMiddleware):
+    """django-csp's own, which writes the header of each of our few policies once instead of for each response."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        super().__init__(get_response)
+        self._written: dict[tuple[tuple[str, tuple[str, ...]], ...], str] = {}
+
+    def process_response(self, request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
+        changes = {name for name in vars(response) if name.startswith("_csp_")}
+        if changes - {"_csp_replace"} or hasattr(request, "_csp_nonce") or HEADER in response:
+            return super().process_response(request, response)
+        replaced = getattr(response, "_csp_replace", {})
+        policy = tuple((name, tuple(values)) for name, values in replaced.items())
+        if policy not in self._written:
+            response = super().process_response(request, response)
+            self._written[policy] = response.headers[HEADER]
+        response.headers[HEADER] = self._written[policy]
+        return response
 
 
 class LaunchSessionMiddleware:
@@ -408,9 +436,10 @@ def _session_path(reference: str) -> str:
 
 
 def _below(prefix: str, name: str, *arguments: str) -> str:
+    # Django would write a pattern of its own for each prefix, and no two sessions have the same.
     before = get_script_prefix()
-    set_script_prefix(prefix)
+    set_script_prefix("/")
     try:
-        return reverse(name, args=arguments)
+        return quote(prefix, safe=RFC3986_SUBDELIMS + "/~:@") + reverse(name, args=arguments).removeprefix("/")
     finally:
         set_script_prefix(before)

@@ -79,7 +79,14 @@ def verify_v11(request: HttpRequest, form: Pairs, trail: Trail, *, now: datetime
 def verify_v13(request: HttpRequest, form: Pairs, trail: Trail, *, now: datetime) -> Launch:
     """The LTI 1.3 launch of an id_token that answers a sign-in of this browser."""
     trail.version, trail.step = "1.3", "read"
-    _note_claimed_platform(form, trail)
+    try:
+        return _verify_v13(request, form, trail, now=now)
+    except LtiError:
+        _note_claimed_platform(form, trail)
+        raise
+
+
+def _verify_v13(request: HttpRequest, form: Pairs, trail: Trail, *, now: datetime) -> Launch:
     id_token, state = v13_login.parse_launch_form(form)
     trail.step = "state"
     browser_secret = read_launch_cookie(request, login_cookie_name(v13_login.peek_attempt_id(state)))

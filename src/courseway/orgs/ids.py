@@ -7,7 +7,12 @@ import secrets
 # No vowels (no words by accident), no look-alikes; 20 characters carry about 95 bits.
 ALPHABET = "bcdfghjkmnpqrstvwxz23456789"
 LENGTH = 20
+_FAIR = 256 - 256 % len(ALPHABET)
 
 
 def new_id() -> str:
-    return "".join(secrets.choice(ALPHABET) for _ in range(LENGTH))
+    found = ""
+    while len(found) < LENGTH:
+        # Bytes from `_FAIR` on would make the first characters likelier than the last.
+        found += "".join(ALPHABET[byte % len(ALPHABET)] for byte in secrets.token_bytes(LENGTH + 4) if byte < _FAIR)
+    return found[:LENGTH]

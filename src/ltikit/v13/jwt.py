@@ -12,6 +12,7 @@ import re
 from base64 import urlsafe_b64decode
 from collections.abc import Collection, Mapping
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import Any, Final
 
 from joserfc import jws
@@ -79,7 +80,7 @@ def verify_token(token: str, *, keys: Keyset, algorithms: Collection[str]) -> di
     if key.key_type != _KEY_TYPES[algorithm] or key.algorithm not in ("", algorithm):
         raise BadSignatureError(f"key {_show(kid)} is not for {algorithm}")
     try:
-        signed = jws.deserialize_compact(token, key.jose, registry=_make_registry(algorithms))
+        signed = jws.deserialize_compact(token, key.jose, registry=_make_registry(frozenset(algorithms)))
     except (JoseError, ValueError):
         raise BadSignatureError(f"the signature does not fit key {_show(kid)}") from None
     return _read_object(signed.payload or b"", "the token")
@@ -162,18 +163,24 @@ def _decode(segment: str) -> bytes:
 
 def _read_object(data: bytes, what: str) -> dict[str, Any]:
     """A JSON object without duplicate members, not-a-numbers, and text that no database takes."""
+    try:
+        text = data.decode("utf-8")
+    except ValueError:
+        raise MalformedMessageError(f"{what} is not JSON") from None
+    # JSON in UTF-8 holds neither a NUL nor half a character, unless by an escape.
+    may_be_unstorable = "\\u" in text
 
     def collect(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         members = dict(pairs)
         if len(members) != len(pairs):
             raise MalformedMessageError(f"{what} has a member twice")
-        if not all(_is_storable(name) and _is_storable(value) for name, value in pairs):
+        if may_be_unstorable and not all(_is_storable(name) and _is_storable(value) for name, value in pairs):
             raise MalformedMessageError(f"{what} holds characters that are not text")
         return members
 
     try:
         value = json.loads(
-            data.decode("utf-8"),
+            text,
             object_pairs_hook=collect,
             parse_constant=_refuse_constant,
             parse_float=_read_finite,
@@ -202,7 +209,8 @@ def _read_finite(text: str) -> float:
     return number
 
 
-def _make_registry(algorithms: Collection[str]) -> jws.JWSRegistry:
+@lru_cache(maxsize=8)
+def _make_registry(algorithms: frozenset[str]) -> jws.JWSRegistry:
     # joserfc would refuse long headers, and headers whose `jku` is no URL: all of that is ignored here.
     registry = jws.JWSRegistry(
         header_registry={name: HeaderParameter("ignored", lambda _: None) for name in _UNTRUSTED},
