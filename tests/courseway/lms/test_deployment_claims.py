@@ -25,6 +25,7 @@ from courseway.lms.models import Notice as NoticeRow
 from courseway.lms.registrations import create_registration, share_registration
 from courseway.orgs.models import Organization, Person
 from tests.cast import Cast, make_cast
+from tests.courseway.lms.selections import LINKING, ask_by_deep_linking, open_picker, press, read_deep_links
 from tests.courseway.lms.test_launch import count, land
 from tests.courseway.lms.test_notices import make_notice, send
 from tests.visits import CLAIM, MEMBERSHIP, TOOL, Lms13, make_key, make_lms13, post_form
@@ -408,3 +409,19 @@ def test_no_order_of_events_gives_a_deployment_to_two(acts: list[tuple[str, str,
         approved = DeploymentClaim.objects.filter(approved_at__isnull=False)
         assert dict(approved.values_list("deployment_id", "organization__slug")) == owner
         transaction.set_rollback(True)
+
+
+def test_links_are_chosen_from_a_claimed_deployment(client: Client, cast: Cast, lms: Lms13) -> None:
+    """Once confirmed, the picker of the LMS shows the organization's courses, and its answer is signed for the
+    operator's client id and the deployment."""
+    claim(cast.acme, lms)
+    assert code_of(ask_by_deep_linking(client, lms)) == "deployment_not_confirmed"
+    assert come(lms, cast.operators, ADMINISTRATOR).status_code == 303
+    share = Platform.objects.get(organization=cast.acme)
+    LmsIdentity.objects.create(platform=share, lms_user_id="teacher-1", person=cast.tom_person)
+    picker, page = open_picker(client, ask_by_deep_linking(client, lms))
+    assert cast.course.title in page
+    assert cast.foreign_course.title not in page
+    answer = press(client, picker, f"take:{cast.operators.public_id}")
+    (item,) = read_deep_links(client, lms, answer)[LINKING + "content_items"]
+    assert item["url"].endswith(cast.operators.public_id)
