@@ -422,6 +422,7 @@ def test_links_are_chosen_from_a_claimed_deployment(client: Client, cast: Cast, 
     picker, page = open_picker(client, ask_by_deep_linking(client, lms))
     assert cast.course.title in page
     assert cast.foreign_course.title not in page
-    answer = press(client, picker, f"take:{cast.operators.public_id}")
+    chosen = [cast.operators.public_id]
+    answer = press(client, picker, "add", shown=chosen, mark=chosen, options="1", makes_columns="on")
     (item,) = read_deep_links(client, lms, answer)[LINKING + "content_items"]
     assert item["url"].endswith(cast.operators.public_id)
