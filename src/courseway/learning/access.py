@@ -115,11 +115,9 @@ def check_course_is_open(course: Course) -> None:
 
 
 def list_my_courses(request: HttpRequest) -> list[tuple[Course, Person]]:
-    """The open courses in which the visitor is a student, with the person they are there."""
+    """The courses in which the visitor is a student, archived ones too, with the person they are there."""
     visitor = visitor_of(request)
-    enrollments = Enrollment.objects.filter(
-        role=Role.STUDENT, active=True, course__published=True, course__archived_at=None
-    )
+    enrollments = Enrollment.objects.filter(role=Role.STUDENT, active=True, course__published=True)
     if visitor.launch is not None:
         if visitor.launch.role != Role.STUDENT:
             return []

@@ -71,6 +71,10 @@ class CourseWork:
         return [row for module in self.modules for row in module.rows]
 
     @property
+    def begun_rows(self) -> list[WorkRow]:
+        return [row for row in self.rows if row.submission is not None]
+
+    @property
     def finished(self) -> int:
         return sum(row.state in ("completed", "graded") for row in self.rows)
 

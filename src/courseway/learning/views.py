@@ -12,7 +12,7 @@ from django.views.decorators.http import require_safe
 from courseway.courses.access import get_course_to_see, list_courses_to_teach
 from courseway.courses.models import Course, Role
 from courseway.learning.access import check_course_is_open, list_my_courses
-from courseway.learning.progress import list_course_work
+from courseway.learning.progress import CourseWork, list_course_work
 from courseway.orgs.access import list_my_organizations
 from courseway.orgs.models import Member, Person
 from courseway.orgs.visitor import visitor_of
@@ -42,8 +42,13 @@ def dashboard(request: HttpRequest) -> HttpResponse:
     visitor = visitor_of(request)
     if not visitor.is_known:
         return redirect("account_login")
-    courses = list_my_courses(request)
-    return render(request, "learning/dashboard.html", {"works": _list_work(request, courses)})
+    every = _list_work(request, list_my_courses(request))
+    words = {
+        "works": [work for work in every if work.course.archived_at is None],
+        # Over: grades can still be read, nothing can be opened (`check_course_is_open`).
+        "archived": [work for work in every if work.course.archived_at is not None],
+    }
+    return render(request, "learning/dashboard.html", words)
 
 
 @require_safe
@@ -59,7 +64,7 @@ def course(request: HttpRequest, course_id: str) -> HttpResponse:
     return render(request, "learning/course.html", {"access": access, "work": work})
 
 
-def _list_work(request: HttpRequest, courses: list[tuple[Course, Person]]) -> list[object]:
+def _list_work(request: HttpRequest, courses: list[tuple[Course, Person]]) -> list[CourseWork]:
     launch = visitor_of(request).launch
     launched = launch.assignment_public_id if launch else ""
-    return list(list_course_work(courses, launched_assignment=launched, now=timezone.now()))
+    return list_course_work(courses, launched_assignment=launched, now=timezone.now())

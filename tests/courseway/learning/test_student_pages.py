@@ -431,6 +431,31 @@ def test_posts_are_protected(cast: Cast) -> None:
     assert response.status_code == 303
 
 
+def test_archived_courses_keep_their_grades(cast: Cast, sam_account: Client) -> None:
+    """A course that is over stands apart and closed up: its released grades are read there, nothing of it is opened,
+    what was not begun is left out, and a grade that is not released is not told."""
+    submit_attempt(assignment=cast.operators, person=cast.sam, answers=RIGHT, now=NOW)
+    save_answers(assignment=cast.loops, person=cast.sam, answers={"maker": "Guido"}, now=NOW)
+    Course.objects.filter(pk=cast.course.pk).update(archived_at=NOW)
+    html = sam_account.get(url("dashboard")).content.decode()
+    page, archived = html.partition('data-part="archived"')[::2]
+    assert "Python basics" not in page
+    assert "None of your courses is open" in page
+    assert "1 archived course" in archived
+    for words in ("Python basics", "Operators", "Loops", "100\xa0%"):
+        assert words in archived
+    assert "<details" in page.rsplit("\n", 1)[-1]
+    assert url("assignment", cast.operators) not in html
+    assert sam_account.get(url("assignment", cast.operators)).status_code == 403
+    Submission.objects.update(released_at=None)
+    Submission.objects.filter(assignment=cast.loops).delete()
+    html = sam_account.get(url("dashboard")).content.decode()
+    assert "100\xa0%" not in html
+    assert "Loops" not in html
+    Course.objects.filter(pk=cast.course.pk).update(archived_at=None)
+    assert "archived course" not in sam_account.get(url("dashboard")).content.decode()
+
+
 def test_dashboard_costs_the_same_however_much_there_is(cast: Cast, sam_account: Client) -> None:
     """The dashboard takes as many statements for four courses with many assignments as for one."""
     place_v11(cast.operators).let_in(cast.sam)
