@@ -67,7 +67,7 @@ def count_statements() -> Iterator[CaptureQueriesContext]:
 
 
 def test_old_launches_go_in_bounded_batches(cast: Cast) -> None:
-    """Old rows go, newer ones stay; each thousand costs two statements, none of which touches more than a thousand."""
+    """Old rows go, newer ones stay; each thousand refused launches cost three statements, however many there are."""
     now = datetime.now(UTC)
     old = log_launches(cast, 3 * AT_ONCE + 7, at=now - timedelta(days=11))
     kept = log_launches(cast, 2 * AT_ONCE, at=now - timedelta(days=9))
@@ -75,8 +75,8 @@ def test_old_launches_go_in_bounded_batches(cast: Cast) -> None:
         assert clear_launches(before=now - timedelta(days=10)) == len(old)
     statements = [one["sql"] for one in captured.captured_queries if "lms_launch" in one["sql"]]
     # Four batches with old rows, and the look at one that has none.
-    assert len(statements) == 2 * 4 + 1
-    assert all(f"LIMIT {AT_ONCE}" in sql for sql in statements if sql.startswith("SELECT"))
+    assert len(statements) == 3 * 4 + 1
+    assert all(f"LIMIT {AT_ONCE}" in sql or " IN (" in sql for sql in statements)
     assert sorted(Launch.objects.values_list("pk", flat=True)) == kept
 
 

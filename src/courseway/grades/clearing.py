@@ -18,9 +18,14 @@ def clear_tries(*, before: datetime, is_over: Callable[[], bool] = lambda: False
 
     The last one of each delivery is kept, and all of a delivery that is not settled: they say why.
     """
+    log = DeliveryTry.objects.all()
     is_last = ~Exists(DeliveryTry.objects.filter(delivery=OuterRef("delivery"), pk__gt=OuterRef("pk")).order_by())
     is_settled = Q(delivery__state__in=(Delivery.State.SENT, Delivery.State.UNCHANGED), delivery__next_try_at=None)
-    return delete_walking(DeliveryTry.objects.all(), before=before, needed=is_last | ~is_settled, is_over=is_over)
+
+    def find_needed(pks: list[int]) -> list[int]:
+        return list(log.filter(is_last | ~is_settled, pk__in=pks).order_by().values_list("pk", flat=True))
+
+    return delete_walking(log, before=before, find_needed=find_needed, is_over=is_over)
 
 
 def clear_tokens(*, now: datetime, is_over: Callable[[], bool] = lambda: False) -> int:

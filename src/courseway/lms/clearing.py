@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
-from django.db.models import Exists, OuterRef, Q
+from django.db.models import Max, OuterRef, Subquery
 
-from courseway.lms.models import Launch, Notice, PendingSelection, UsedTabCode
+from courseway.lms.models import Launch, Notice, PendingSelection, Platform, UsedTabCode
 from courseway.lms.notices import KEPT as NOTICES_KEPT
 from courseway.old_rows import delete_batches, delete_walking
 
@@ -23,29 +23,64 @@ def clear_launches(*, before: datetime, is_over: Callable[[], bool] = lambda: Fa
     counts as connected, and the one whose message newer ones only repeated. `before` has to be longer ago than a
     message of a platform is valid (`settings.SHORTEST_LAUNCH_LOG_DAYS`), since the log guards against replays.
     """
-    return delete_walking(Launch.objects.all(), before=before, needed=_still_needed(before), is_over=is_over)
+    return delete_walking(Launch.objects.all(), before=before, find_needed=_Needed(before).find, is_over=is_over)
 
 
-def _still_needed(before: datetime) -> Q:
-    newer = Launch.objects.filter(pk__gt=OuterRef("pk")).order_by()
-    accepted, opened = newer.exclude(outcome=Launch.Outcome.REFUSED), newer.filter(outcome=Launch.Outcome.OK)
-    is_last_accepted = Q(platform__isnull=False) & ~Exists(accepted.filter(platform=OuterRef("platform"))) | Q(
-        context__isnull=False
-    ) & ~Exists(accepted.filter(context=OuterRef("context")))
-    at_the_link = opened.filter(context=OuterRef("context"), assignment=OuterRef("assignment"))
-    is_last_opened = Q(course__isnull=False) & ~Exists(opened.filter(course=OuterRef("course"))) | Q(
-        context__isnull=False, assignment__isnull=False
-    ) & ~Exists(at_the_link)
-    # `sent_messages.find_same_message` looks for it.
-    repeated = opened.filter(person=OuterRef("person"), platform=OuterRef("platform"), message="", at__gte=before)
-    is_repeated = Exists(repeated.filter(assignment=OuterRef("assignment"))) | (
-        Q(assignment__isnull=True) & Exists(repeated.filter(assignment__isnull=True, course=OuterRef("course")))
-    )
-    return (
-        ~Q(outcome=Launch.Outcome.REFUSED) & is_last_accepted
-        | Q(outcome=Launch.Outcome.OK) & is_last_opened
-        | Q(outcome=Launch.Outcome.OK) & ~Q(message="") & is_repeated
-    )
+class _Needed:
+    """Which launches stay. What is the newest of a place is asked once for each place, and remembered for the walk."""
+
+    def __init__(self, before: datetime) -> None:
+        self._before = before
+        self._newest: dict[_Place, int] = {}
+        self._seen: dict[str, set[int]] = {"platform": set(), "context": set(), "course": set()}
+
+    def find(self, pks: list[int]) -> set[int]:
+        rows = list(Launch.objects.filter(pk__in=pks).exclude(outcome=Launch.Outcome.REFUSED).defer("detail"))
+        self._ask_for("platform", {row.platform_id for row in rows})
+        self._ask_for("context", {row.context_id for row in rows})
+        self._ask_for("course", {row.course_id for row in rows})
+        last = {row.pk for row in rows if any(self._newest.get(place) == row.pk for place in _places_of(row))}
+        return last | self._find_repeated(rows)
+
+    def _ask_for(self, kind: str, wanted: set[int | None]) -> None:
+        new = {pk for pk in wanted if pk is not None} - self._seen[kind]
+        self._seen[kind] |= new
+        if not new:
+            return
+        if kind == "platform":  # it has an index that leads to the newest one
+            accepted = Launch.objects.filter(platform=OuterRef("pk")).exclude(outcome=Launch.Outcome.REFUSED)
+            newest = Subquery(accepted.order_by("-pk").values("pk")[:1])
+            found = Platform.objects.filter(pk__in=new).annotate(newest=newest).values_list("pk", "newest")
+            self._newest.update({(kind, pk, 0): at for pk, at in found})
+            return
+        accepted = Launch.objects.filter(**{f"{kind}__in": new}).exclude(outcome=Launch.Outcome.REFUSED).order_by()
+        for one, assignment, outcome, pk in accepted.values_list(kind, "assignment", "outcome").annotate(Max("pk")):
+            is_opened = outcome == Launch.Outcome.OK
+            places: list[_Place] = [(kind, one, 0)] if kind == "context" or is_opened else []
+            if kind == "context" and is_opened and assignment:
+                places.append(("link", one, assignment))
+            for place in places:
+                self._newest[place] = max(pk, self._newest.get(place, 0))
+
+    def _find_repeated(self, rows: list[Launch]) -> set[int]:
+        """Those whose message newer launches only repeated: `sent_messages.find_same_message` looks for it."""
+        told = [row for row in rows if row.message and row.outcome == Launch.Outcome.OK and row.person_id]
+        repeating = Launch.objects.filter(
+            person__in={row.person_id for row in told}, outcome=Launch.Outcome.OK, message="", at__gte=self._before
+        )
+        found = set(repeating.order_by().values_list("person", "platform", "course", "assignment").distinct())
+        return {row.pk for row in told if (row.person_id, row.platform_id, row.course_id, row.assignment_id) in found}
+
+
+# Kind, key, and for a link its assignment.
+_Place = tuple[str, int, int]
+
+
+def _places_of(row: Launch) -> list[_Place]:
+    places: list[_Place] = [("platform", row.platform_id or 0, 0), ("context", row.context_id or 0, 0)]
+    if row.outcome == Launch.Outcome.OK:
+        places += [("course", row.course_id or 0, 0), ("link", row.context_id or 0, row.assignment_id or 0)]
+    return places
 
 
 def clear_notices(*, now: datetime, is_over: Callable[[], bool] = lambda: False) -> int:
