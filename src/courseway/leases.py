@@ -23,11 +23,13 @@ def claim(
     lease_seconds: float = 60.0,
     limit: int,
     also_set: dict[str, Any] | None = None,
+    only: models.Q | None = None,
 ) -> list[Row]:
     """The rows of `due` that this caller alone now holds, longest due first, read after the claim.
 
-    One conditional UPDATE takes them; `also_set` is written by the same statement. Two callers at once get different
-    rows: PostgreSQL skips those that another one is taking, SQLite lets one writer in at a time.
+    One conditional UPDATE takes them; `also_set` is written by the same statement. `only` narrows `due` by what the
+    claim itself changes, such as who had the lease before. Two callers at once get different rows: PostgreSQL skips
+    those that another one is taking, SQLite lets one writer in at a time.
     """
     alias = router.db_for_write(due.model)
     # A look costs no write lock; on SQLite an idle worker must not stand in the way of the others.
@@ -37,7 +39,7 @@ def claim(
     with transaction.atomic(using=alias):
         picked = (
             due.using(alias)
-            .filter(next_try_at__lte=now)
+            .filter(only or models.Q(), next_try_at__lte=now)
             .select_related(None)
             .order_by("next_try_at", "pk")
             .select_for_update(skip_locked=connections[alias].features.has_select_for_update_skip_locked)

@@ -77,7 +77,7 @@ def run_worker(
     poll_seconds: float = POLL_SECONDS,
 ) -> int:
     """Work until SIGTERM or SIGINT. Returns the exit status."""
-    dispatcher = Dispatcher(limits)
+    dispatcher = Dispatcher(limits, is_wary=True)
     stop = _Stop(dispatcher)
     set_at_work(dispatcher)
     beside = [

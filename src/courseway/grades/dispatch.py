@@ -12,7 +12,7 @@ import time
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from django.db import InterfaceError, OperationalError
 from django.db.models import DateTimeField, F, Q, QuerySet, Value
@@ -29,7 +29,7 @@ from courseway.grades.moving import move_superseded
 from courseway.grades.recipients import find_listed_ids
 from courseway.grades.results import QUIET_SECONDS, Outcome, outcome_of_error, outcome_of_success, store_outcomes
 from courseway.leases import claim
-from courseway.lms.models import Arrival
+from courseway.lms.models import Arrival, Platform
 from ltikit.http import Response
 
 logger = logging.getLogger(__name__)
@@ -41,11 +41,18 @@ STORE_AT_ONCE = 250
 STORE_WITHIN_SECONDS = 0.1
 # Once nothing more was due, look again after so long, unless a hint comes.
 SECONDS_BETWEEN_CLAIMS = 0.25
+# So far ahead of the monotonic clock between two looks, and a clock was set, not merely corrected.
+JUMP = timedelta(seconds=1)
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MAY_BE_UNDER_WAY = Q(platform__in=Platform.objects.filter(version=Platform.Version.V11)) & (
+    ~Q(lease_token="") | Q(quiet_until__isnull=False)
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """How long and how many. The lease outlives every request that is begun under it."""
+    """How long and how many. The lease outlives every request that is begun under it, and by LTI 1.1 also the time that
+    an LMS may work on one."""
 
     at_once: int = 384
     claimed: int = 512
@@ -53,6 +60,10 @@ class Limits:
     lease_seconds: float = 60.0
     deadline_seconds: float = 20.0
     quiet_seconds: float = QUIET_SECONDS
+
+    def __post_init__(self) -> None:
+        if self.deadline_seconds + self.quiet_seconds >= self.lease_seconds:
+            raise ValueError("a lease must outlive a request and the time that an LMS may work on it")
 
 
 class Dispatcher:
@@ -64,11 +75,20 @@ class Dispatcher:
         *,
         clock: Callable[[], datetime] | None = None,
         gives_up: bool = True,
+        is_wary: bool = False,
     ) -> None:
-        """`gives_up` False: every failure counts as the first one, so that quick repetitions exhaust no back-off."""
+        """`gives_up` False: every failure counts as the first one, so that quick repetitions exhaust no back-off.
+
+        `is_wary`: what another worker may be sending by LTI 1.1 is left alone for the length of a lease after the start
+        and after the clock jumped ahead, whatever the clock says of that lease. An old value that came late would
+        overwrite a newer one.
+        """
         self.limits = limits or Limits()
         self.clock = clock or DatabaseClock()
         self.gives_up = gives_up
+        self._is_wary = is_wary
+        self._wary_until = time.monotonic() + self.limits.lease_seconds
+        self._clock_offset: timedelta | None = None  # of the clock from the monotonic one, when it was last looked at
         self.deadline_at: float | None = None  # monotonic; requests begun near it get less time
         self.sent = 0
         self.unsent: set[int] = set()  # deliveries whose last try here failed
@@ -129,21 +149,37 @@ class Dispatcher:
         due = without_enroll_only(Delivery.objects.all()).prefetch_related(
             "platform__consumer_key", "platform__registration", "resource_link__context", "assignment__course"
         )
+        is_wary = self._is_wary and self._must_beware(now)
         closed = self._lanes.closed_platforms
         room = self.limits.claimed - self._lanes.load
-        claimed = self._claim_some(due.exclude(platform_id__in=closed) if closed else due, now, limit=room)
+        claimed = self._claim_some(
+            due.exclude(platform_id__in=closed) if closed else due, now, limit=room, is_wary=is_wary
+        )
         self._next_claim_at = time.monotonic() + SECONDS_BETWEEN_CLAIMS if claimed < room else 0.0
         for platform_id in probes:
-            claimed += self._claim_some(due.filter(platform_id=platform_id), now, limit=1, is_probe=True)
+            claimed += self._claim_some(
+                due.filter(platform_id=platform_id), now, limit=1, is_wary=is_wary, is_probe=True
+            )
         return claimed
 
-    def _claim_some(self, due: QuerySet[Delivery], now: datetime, *, limit: int, is_probe: bool = False) -> int:
+    def _must_beware(self, now: datetime) -> bool:
+        moment = time.monotonic()
+        offset = now - _EPOCH - timedelta(seconds=moment)
+        if self._clock_offset is not None and offset - self._clock_offset > JUMP:
+            self._wary_until = moment + self.limits.lease_seconds
+        self._clock_offset = offset
+        return moment < self._wary_until
+
+    def _claim_some(
+        self, due: QuerySet[Delivery], now: datetime, *, limit: int, is_wary: bool, is_probe: bool = False
+    ) -> int:
         moment = Value(now, output_field=DateTimeField())
         deliveries = claim(
             due,
             now=now,
             lease_seconds=self.limits.lease_seconds,
             limit=limit,
+            only=~_MAY_BE_UNDER_WAY if is_wary else None,
             also_set={
                 "tries": F("tries") + 1,
                 "tried_version": F("wanted_version"),
@@ -214,7 +250,11 @@ class Dispatcher:
         seconds = self.limits.deadline_seconds
         if self.deadline_at is not None:
             seconds = max(1.0, min(seconds, self.deadline_at - time.monotonic()))
-        if time.monotonic() + seconds > job.claimed_at + self.limits.lease_seconds:
+        latest = time.monotonic() + seconds
+        if job.delivery.platform.version == Platform.Version.V11:
+            # If we are killed, the LMS may be at work on it for as long as after any answer that did not come.
+            latest += self.limits.quiet_seconds
+        if latest > job.claimed_at + self.limits.lease_seconds:
             # A request must not outlive the lease: another worker may take the row then.
             self._stories[job].close()
             self._finish(job, Outcome(job, "postponed", postponed_seconds=0.0))

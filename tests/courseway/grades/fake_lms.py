@@ -34,6 +34,7 @@ class Misbehaviour:
     body: bytes = b""
     silent_seconds: float = 0.0  # wait this long before doing the work: the asker may have gone
     loses_answer: bool = False  # do the work, close the connection
+    garbles_answer: bool = False  # do the work, answer what nobody can read
 
 
 @dataclass
@@ -94,6 +95,8 @@ class _Lms(Handler):
             if misbehaviour is not None and misbehaviour.loses_answer:
                 self.close_connection = True
                 return
+            if misbehaviour is not None and misbehaviour.garbles_answer:
+                answer, kind = b"\x00\xff{<html>]", "text/html"
             headers = {"Content-Type": kind}
             if self.next_page:
                 headers["Link"] = f'<{self.next_page}>; rel="next"'

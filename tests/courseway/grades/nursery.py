@@ -44,7 +44,7 @@ def own_database(tmp_path: Path) -> Iterator[str]:
 class Nursery:
     """Starts workers; knows which are alive, oldest first."""
 
-    def __init__(self, url: str, *, tasks_url: str = "") -> None:
+    def __init__(self, url: str, *, tasks_url: str = "", clock_file: Path | None = None, slowness: float = 1) -> None:
         environment = {
             **{name: value for name, value in os.environ.items() if not name.startswith("COURSEWAY_")},
             "PYTHONPATH": f"{ROOT / 'src'}:{ROOT}",
@@ -53,6 +53,8 @@ class Nursery:
             "COURSEWAY_SECRET_KEY": ",".join(settings.SECRET_KEYS),
             "COURSEWAY_ALLOWED_PRIVATE_NETWORKS": "127.0.0.0/8",
             "COURSEWAY_LOG_LEVEL": "CRITICAL",
+            "LIMITS_TIMES": str(slowness),
+            **({"CLOCK_OFFSET_FILE": str(clock_file)} if clock_file else {}),
             # The same queue of hints as this process.
             "COURSEWAY_DATA_DIR": str(settings.DATA_DIR),
             "COURSEWAY_TASKS_URL": tasks_url

@@ -4,6 +4,7 @@ import time
 from collections.abc import Iterator
 from datetime import timedelta
 from decimal import Decimal
+from types import SimpleNamespace
 
 import pytest
 import time_machine
@@ -11,10 +12,10 @@ from django.db import connection
 from django.utils import timezone
 
 from courseway.database_clock import DatabaseClock
-from courseway.grades import tokens
+from courseway.grades import dispatch, tokens
 from courseway.grades.clock_jumps import heal_clock_jump
 from courseway.grades.dispatch import Dispatcher, Limits, deliver_what_is_due
-from courseway.grades.models import Circuit, Delivery
+from courseway.grades.models import Circuit, Delivery, LineItemSearch
 from courseway.grades.outbox import Grade, owe
 from tests.cast import Cast
 from tests.courseway.grades.fake_lms import FakeLms, Misbehaviour, run_fake_lms
@@ -63,6 +64,42 @@ def test_what_a_wrong_clock_put_into_the_future_is_done_now(cast: Cast, lms: Fak
     assert Delivery.objects.filter(state=Delivery.State.SENT).count() == 2
 
 
+def test_failures_under_a_clock_that_was_an_hour_ahead_hold_nothing_up(cast: Cast, lms: FakeLms) -> None:
+    """An LMS that asked for patience, one that was down, and a search for a column that was cut off, all under a clock
+    an hour ahead: once it is right again everything goes on at once, though an hour is no unlikely wait."""
+    ahead = timezone.now() + timedelta(hours=1)
+    asked, down = place_v13(cast.operators, lms.url), place_v11(cast.loops, lms.url)
+    asked.let_in(cast.sam)
+    down.let_in(cast.sam)
+    LineItemSearch.objects.create(resource_link=asked.link, lease_token="killed", leased_until=ahead)
+    owe(cast.sam, cast.operators, FINAL, now=timezone.now())
+    owe(cast.sam, cast.loops, FINAL, now=timezone.now())
+    busy = Misbehaviour(429, (("Retry-After", "30"),))
+    lms.fault = lambda service, key: Misbehaviour(500) if service == "outcome" else busy
+    deliver_what_is_due(dispatcher=Dispatcher(LIMITS, clock=lambda: ahead))
+    Circuit.objects.create(
+        platform=down.platform, opened_at=ahead, open_until=ahead + timedelta(seconds=9), code="no_answer"
+    )
+    lms.fault = lambda service, key: None
+    now = timezone.now()
+    assert heal_clock_jump(lease_seconds=LIMITS.lease_seconds, now=now) == 2
+    deliver_what_is_due(dispatcher=Dispatcher(LIMITS))
+    assert Delivery.objects.filter(state=Delivery.State.SENT).count() == 2
+    assert LineItemSearch.objects.get().leased_until <= now
+
+
+def test_patience_that_was_asked_for_after_a_clock_was_set_right_is_kept(cast: Cast, lms: FakeLms) -> None:
+    """Timestamps stay ahead after a clock was, since they never go back; Retry-After counts from now all the same."""
+    placed = place_v13(cast.operators, lms.url)
+    placed.let_in(cast.sam)
+    now = timezone.now()
+    owe(cast.sam, cast.operators, FINAL, now=now)
+    until = now + timedelta(minutes=30)
+    Delivery.objects.update(last_timestamp_at=now + timedelta(hours=1), tries=1, next_try_at=until, not_before_at=until)
+    assert heal_clock_jump(lease_seconds=LIMITS.lease_seconds, now=now) == 0
+    assert Delivery.objects.get().not_before_at == until
+
+
 def test_what_waits_for_a_good_reason_goes_on_waiting(cast: Cast, lms: FakeLms) -> None:
     """Leases, back-offs, pauses and what the LMS asked for are left as they are when no clock was wrong."""
     now = timezone.now()
@@ -107,3 +144,62 @@ def test_an_old_outcome_that_comes_after_a_clock_jump_is_put_right(cast: Cast, l
     deliver_what_is_due(dispatcher=Dispatcher(LIMITS, clock=lambda: timezone.now() + ahead))
     assert history == ["0.9", "0.8", "0.9"]
     assert Delivery.objects.get().state == Delivery.State.SENT
+
+
+def test_no_outcome_is_begun_so_late_that_the_next_holder_could_be_overtaken(cast: Cast, lms: FakeLms) -> None:
+    """Whoever is killed leaves a lease that outlives its request of LTI 1.1 and the LMS's work on it. AGS needs less:
+    the LMS itself drops what is older."""
+    by_outcome, by_score = place_v11(cast.operators, lms.url), place_v13(cast.loops, lms.url)
+    for placed in (by_outcome, by_score):
+        placed.let_in(cast.sam)
+        owe(cast.sam, placed.assignment, FINAL, now=timezone.now())
+    dispatcher = Dispatcher(LIMITS)
+    assert dispatcher._claim() == 2
+    for lane in dispatcher._lanes:
+        for job in lane.waiting:
+            job.claimed_at -= 40.0  # 2 s for the request and 30 s for the LMS are more than the 20 s left
+    while not dispatcher.is_idle:
+        dispatcher.turn(wait_seconds=0.1, may_claim=False)
+    assert (lms.requests["outcome"], lms.requests["score"]) == (0, 1)
+    deliver_what_is_due(dispatcher=dispatcher)
+    assert lms.requests["outcome"] == 1
+
+
+class _Times:
+    """A wall clock and the monotonic one beside it, in step until the first one is set."""
+
+    def __init__(self) -> None:
+        self.wall, self.monotonic = timezone.now(), time.monotonic()
+
+    def pass_by(self, seconds: float) -> None:
+        self.wall += timedelta(seconds=seconds)
+        self.monotonic += seconds
+
+
+@pytest.mark.parametrize("is_new", [False, True], ids=["it saw the jump", "it started after the jump"])
+def test_a_worker_sends_nothing_newer_while_an_old_outcome_may_be_under_way(
+    cast: Cast, lms: FakeLms, is_new: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A worker is killed while LTI 1.1 carries a value, and the clock jumps: its lease seems to be over. The newer
+    value waits for the length of a lease all the same; what nobody can be sending goes at once."""
+    placed = place_v11(cast.operators, lms.url)
+    placed.let_in(cast.sam)
+    placed.let_in(cast.sue)
+    times = _Times()
+    monkeypatch.setattr(dispatch, "time", SimpleNamespace(monotonic=lambda: times.monotonic))
+    seen = Dispatcher(LIMITS, clock=lambda: times.wall, is_wary=True)
+    times.pass_by(100)
+    assert seen._claim() == 0
+    owe(cast.sam, cast.operators, FINAL, now=times.wall)
+    killed = Dispatcher(LIMITS, clock=lambda: times.wall)
+    assert killed._claim() == 1
+    times.wall += timedelta(hours=1)
+    owe(cast.sam, cast.operators, Grade(Decimal(9), Decimal(10), True, True), now=times.wall)
+    owe(cast.sue, cast.operators, FINAL, now=times.wall)
+    worker = Dispatcher(LIMITS, clock=lambda: times.wall, is_wary=True) if is_new else seen
+    assert worker._claim() == 1
+    assert {job.delivery.person_id for lane in worker._lanes for job in lane.waiting} == {cast.sue.pk}
+    times.pass_by(LIMITS.lease_seconds - 1)
+    assert worker._claim() == 0
+    times.pass_by(2)
+    assert worker._claim() == 2

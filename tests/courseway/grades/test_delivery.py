@@ -23,7 +23,7 @@ from tests.cast import Cast
 from tests.courseway.grades.fake_lms import FakeLms, Misbehaviour, outcome_answer, run_fake_lms
 from tests.courseway.grades.links import PlacedLink, place_v11, place_v13
 
-QUICK = Limits(at_once=8, lease_seconds=3.0, deadline_seconds=0.5, quiet_seconds=5.0)
+QUICK = Limits(at_once=8, lease_seconds=7.0, deadline_seconds=0.5, quiet_seconds=5.0)
 
 
 class Clock:
