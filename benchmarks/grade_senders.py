@@ -22,7 +22,7 @@ from benchmarks.stands import LTIJS, PUBLIC_URL, ROOT, Database, inherited_envir
 
 HERE = Path(__file__).parent
 # How many requests are on their way at once: what the platforms of the measurement take together.
-AT_ONCE = 250
+AT_ONCE = 400
 SECONDS_AT_MOST = 120
 
 

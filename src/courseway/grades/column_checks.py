@@ -90,7 +90,7 @@ def _read(check: ColumnCheck, now: datetime) -> dict[str, LineItem]:
 
 
 def _list(link: ResourceLink, now: datetime) -> Steps[list[LineItem]]:
-    platform, scopes = link.deployment.platform, scopes_to_ask(link.ags_scopes.split())
+    platform, scopes = link.deployment.platform, scopes_to_ask(link.ags_scopes)
     token = yield from token_of(platform, scopes, now=now)
     try:
         return (yield from list_columns(link.lineitems_url, token=token))

@@ -74,7 +74,7 @@ def make_column(link: ResourceLink, *, now: datetime) -> str:
 
 
 def _find_or_make(link: ResourceLink, now: datetime) -> Steps[str]:
-    platform, scopes = link.deployment.platform, scopes_to_ask(link.ags_scopes.split())
+    platform, scopes = link.deployment.platform, scopes_to_ask(link.ags_scopes)
     assert link.assignment is not None  # noqa: S101 - the page lists links of assignments
     token = yield from token_of(platform, scopes, now=now)
     if link.lineitem_url:

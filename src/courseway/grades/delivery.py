@@ -127,7 +127,7 @@ def _deliver_by_score(job: Job, user_id: str) -> Steps[Taken]:
     offered = link.ags_scopes.split()
     if vocabulary.SCOPE_SCORE not in offered:
         raise DeliveryError("no_grade_service", _("The LMS did not offer its grade service when the link was opened."))
-    scopes = scopes_to_ask(offered)
+    scopes = scopes_to_ask(link.ags_scopes)
     score = build_score(delivery, user_id)
     has_replaced = has_renewed = False
     gone_url = ""

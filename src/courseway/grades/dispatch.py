@@ -23,7 +23,7 @@ from courseway.database_clock import DatabaseClock
 from courseway.grades.delivery import Job, Taken, deliver
 from courseway.grades.enroll_only import without_enroll_only
 from courseway.grades.exchange import Ask, PostponedError, Release, Steps, Turn
-from courseway.grades.lanes import Lanes
+from courseway.grades.lanes import Lane, Lanes
 from courseway.grades.models import Delivery
 from courseway.grades.moving import move_superseded
 from courseway.grades.recipients import find_listed_ids
@@ -47,6 +47,9 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MAY_BE_UNDER_WAY = Q(platform__in=Platform.objects.filter(version=Platform.Version.V11)) & (
     ~Q(lease_token="") | Q(quiet_until__isnull=False)
 )
+# With so many stories under way, answers are gathered for so long: to wake for each one costs more than to read it.
+MANY_STORIES = 50
+GATHER_SECONDS = 0.004
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,8 +57,8 @@ class Limits:
     """How long and how many. The lease outlives every request that is begun under it, and by LTI 1.1 also the time that
     an LMS may work on one."""
 
-    at_once: int = 384
-    claimed: int = 512
+    at_once: int = 360
+    claimed: int = 768  # more than twice of what runs at once, so that something always waits
     per_platform: int = 10
     lease_seconds: float = 60.0
     deadline_seconds: float = 20.0
@@ -93,6 +96,7 @@ class Dispatcher:
         self.sent = 0
         self.unsent: set[int] = set()  # deliveries whose last try here failed
         self._lanes = Lanes(self.limits.per_platform, minds_the_dead=gives_up)
+        self._startable: dict[Lane, None] = {}  # those in which something may begin, in order
         self._stories: dict[Job, Steps[Taken]] = {}
         self._turns: dict[tuple[str, int, str], deque[Job]] = {}  # the first one holds it
         self._ready: deque[Job] = deque()  # whose turn has come
@@ -201,16 +205,21 @@ class Dispatcher:
         for delivery in deliveries:
             place = (delivery.person_id, delivery.resource_link_id)
             job = Job(delivery, arrivals.get(place), now, delivery.lease_token, listed_as=listed.get(place, ""))
-            self._lanes.add(job, is_probe=is_probe)
+            self._startable[self._lanes.add(job, is_probe=is_probe)] = None
         self._claimed += len(deliveries)
         return len(deliveries) + len(moved)
 
     def _start_waiting(self) -> None:
         while self._ready:
             self._go_on(self._ready.popleft(), None)
+        if not self._startable:
+            return
         now = self.clock()
-        for lane in self._lanes:
-            while lane.waiting and lane.running < lane.width and len(self._stories) < self.limits.at_once:
+        for lane in list(self._startable):
+            while lane.waiting and lane.running < lane.width:
+                if len(self._stories) >= self.limits.at_once:
+                    self._startable[lane] = self._startable.pop(lane)  # the others' turn comes first
+                    return
                 job = lane.waiting.popleft()
                 pause = self._lanes.pause_seconds(job, now=now)
                 if pause is not None:
@@ -219,6 +228,8 @@ class Dispatcher:
                 lane.running += 1
                 self._stories[job] = deliver(job)
                 self._go_on(job, None)
+            # Later: something of it ends, or more is claimed for it.
+            self._startable.pop(lane, None)
 
     # Telling one story further
 
@@ -274,6 +285,8 @@ class Dispatcher:
             wait_seconds = 0.0
         try:
             item = self._answers.get(timeout=wait_seconds) if wait_seconds > 0 else self._answers.get_nowait()
+            if len(self._stories) >= MANY_STORIES:
+                time.sleep(GATHER_SECONDS)
             while True:
                 if item is None:
                     self._next_claim_at = 0.0
@@ -293,7 +306,9 @@ class Dispatcher:
 
     def _finish(self, job: Job, outcome: Outcome | None) -> None:
         del self._stories[job]
-        self._lanes.of(job).running -= 1
+        lane = self._lanes.of(job)
+        lane.running -= 1
+        self._startable[lane] = None
         self._claimed -= 1
         if outcome is None:
             self._lanes.end_probe(job)

@@ -84,11 +84,12 @@ class Lanes:
         over = [circuit for circuit in self._circuits.values() if circuit.open_until <= now]
         return [one.platform_id for one in over if take_probe(one, now=now, seconds=probe_seconds)]
 
-    def add(self, job: Job, *, is_probe: bool = False) -> None:
+    def add(self, job: Job, *, is_probe: bool = False) -> Lane:
         lane = self.of(job)
         lane.waiting.append(job)
         if is_probe:
             lane.probe = job
+        return lane
 
     def pause_seconds(self, job: Job, *, now: datetime) -> float | None:
         """How long a job that has not begun is to be put off, None if it may begin."""

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import lru_cache
 
 from courseway import secrets_box
 from courseway.grades.models import AccessToken
@@ -30,9 +30,10 @@ class _Kept:
 _kept: dict[tuple[int, str], _Kept] = {}
 
 
-def scopes_to_ask(offered: Collection[str]) -> str:
-    """The scopes for a token, separated by blanks, in a fixed order: they are also its name in the table."""
-    return " ".join(sorted(scope for scope in WANTED_SCOPES if scope in offered))
+@lru_cache(maxsize=256)
+def scopes_to_ask(offered: str) -> str:
+    """The scopes for a token, separated by blanks as `offered` is, in a fixed order: they are its name in the table."""
+    return " ".join(sorted(set(WANTED_SCOPES).intersection(offered.split())))
 
 
 def find_token(platform: Platform, scopes: str, *, now: datetime) -> str | None:
