@@ -586,6 +586,24 @@ def test_a_slow_lms_does_not_hold_up_another(cast: Cast, lms: FakeLms, clock: Cl
     dispatcher.close()
 
 
+def test_busy_lmss_take_turns(cast: Cast, lms: FakeLms, clock: Clock) -> None:
+    """Where less may be under way than all LMSs would take, each gets its share: none waits until another is done."""
+    places = [
+        place_v13(assignment, lms.url, lineitem=f"/lineitems/{number}/lineitem")
+        for number, assignment in enumerate((cast.operators, cast.loops, cast.operators), start=1)
+    ]
+    for placed in places:
+        for number in range(12):
+            person = Person.objects.create(organization=cast.acme, name=f"Person {number}")
+            placed.let_in(person)
+            _owe(placed, person, "8", clock)
+    dispatcher = Dispatcher(Limits(at_once=2, claimed=100, per_platform=2), clock=clock)
+    deliver_what_is_due(dispatcher=dispatcher)
+    lines = [score["line"] for score in lms.scores]
+    assert len(lines) == 36
+    assert {"1", "2", "3"} == set(lines[:12])
+
+
 def test_a_delivery_costs_a_fraction_of_a_statement(cast: Cast, lms: FakeLms, clock: Clock) -> None:
     """Claims and results are made in batches: two hundred grades take far fewer statements than grades."""
     placed = place_v13(cast.operators, lms.url)
