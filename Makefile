@@ -55,6 +55,9 @@ term-rollover: setup ## Roll a term over in every LMS, by LTI 1.1 and 1.3, and p
 benchmark: setup ## What it costs, beside floors and peers. ARGS="--work launches --only courseway floor --seconds 2 --keep"
 	@PYTHONPATH=src:. $(PY) -W ignore -m benchmarks $(ARGS)
 
+fault-run: setup programs ## 10,000 grades while everything fails: lost, overwritten, unexplained. ARGS="--grades 500 --database sqlite"
+	@PYTHONPATH=src:. $(PY) -m tests.faults $(ARGS)
+
 guides: setup ## Write docs/guides from the guides of the product
 	@$(PY) scripts/write_guides.py
 
@@ -87,4 +90,4 @@ clean: ## Remove .venv, .venv-peers, caches and the demo's data
 	@rm -rf $(VENV) .venv-peers .mypy_cache .ruff_cache .import_linter_cache .hypothesis data/demo
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-.PHONY: help setup demo programs test check format test-peers spec-table launch-matrix term-rollover benchmark guides quirks lock lock-peers clean
+.PHONY: help setup demo programs test check format test-peers spec-table launch-matrix term-rollover benchmark fault-run guides quirks lock lock-peers clean
