@@ -9,12 +9,12 @@ from tests.faults.__main__ import run_combination
 @pytest.mark.slow
 @pytest.mark.timeout(240)
 def test_a_small_fault_run_loses_nothing() -> None:
-    """160 grades over four LMSs change while workers are killed, the database restarts, the clock jumps and the LMSs
+    """100 grades over four LMSs change while workers are killed, the database restarts, the clock jumps and the LMSs
     fail in every way: what the LMSs hold in the end is what was wanted, or a person was told why not."""
     figures = run_combination(
         "postgres" if connection.vendor == "postgresql" else "sqlite",
         "huey",
-        grades=160,
+        grades=100,
         platforms=4,
         seconds=90,
         kills=1.0,
