@@ -120,13 +120,10 @@ MIDDLEWARE = [
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "courseway.lms.sessions.ContentPolicyMiddleware",
     "courseway.lms.sessions.LaunchSessionMiddleware",
-    "django.contrib.sessions.middleware.SessionMiddleware",
+    "courseway.lms.sessions.SignInMiddleware",
     "django.middleware.common.CommonMiddleware",
     "courseway.lms.sessions.LaunchCsrfMiddleware",
-    "django.contrib.auth.middleware.AuthenticationMiddleware",
-    "django.contrib.messages.middleware.MessageMiddleware",
     "allauth.account.middleware.AccountMiddleware",
-    "django_htmx.middleware.HtmxMiddleware",
     "courseway.lms.sessions.VisitorMiddleware",
 ]
 

@@ -11,13 +11,16 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from http.cookies import Morsel
-from typing import TypeVar
+from typing import Any, TypeVar
 from urllib.parse import quote
 
 from csp.constants import HEADER
 from csp.middleware import CSPMiddleware
 from django.conf import settings
+from django.contrib.auth.middleware import AuthenticationMiddleware
 from django.contrib.auth.models import AnonymousUser
+from django.contrib.messages.middleware import MessageMiddleware
+from django.contrib.sessions.middleware import SessionMiddleware
 from django.core import signing
 from django.core.exceptions import PermissionDenied
 from django.db.models import Exists, QuerySet, Subquery
@@ -267,6 +270,27 @@ class LaunchSessionMiddleware:
         return response
 
 
+class SignInMiddleware:
+    """Django's session and account, for pages that people sign in to. Launches have neither, nor pay for them.
+
+    Messages too are kept from the addresses to which LMSs send: whatever waits there would be shown in the wrong place.
+    """
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.to_lms = get_response
+        self.to_launch: Callable[[HttpRequest], Any] = MessageMiddleware(get_response)
+        self.to_account: Callable[[HttpRequest], Any] = SessionMiddleware(AuthenticationMiddleware(self.to_launch))
+
+    def __call__(self, request: HttpRequest) -> Any:
+        if hasattr(request, "launch_ticket"):
+            return self.to_launch(request)
+        return self.to_lms(request) if _is_for_lms(request) else self.to_account(request)
+
+
+def _is_for_lms(request: HttpRequest) -> bool:
+    return request.path_info.startswith("/lti/") and not request.path_info.startswith(_REGISTER)
+
+
 class LaunchCsrfMiddleware(CsrfViewMiddleware):
     """CSRF protection without a cookie of its own for launches: frames of other sites keep no ordinary cookies.
 
@@ -310,7 +334,7 @@ class VisitorMiddleware:
                 from courseway.lms.views import refuse  # the page lives with the launch views
 
                 return refuse(request, SessionEndedError())
-        elif request.path_info.startswith("/lti/") and not request.path_info.startswith(_REGISTER):
+        elif _is_for_lms(request):
             visitor = Visitor()
         else:
             visitor = Visitor(account=request.user if isinstance(request.user, Account) else None)
