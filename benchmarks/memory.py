@@ -25,7 +25,7 @@ WARM_SHARE = 0.2
 
 @dataclass(frozen=True)
 class Sample:
-    """Resident memory of all processes of the server, in megabytes, after so many launches."""
+    """Memory that the server's processes wrote themselves, in megabytes, after so many launches."""
 
     launches: int
     megabytes: float

@@ -67,12 +67,13 @@ def cpu_seconds(root: int) -> float:
 
 
 def memory_of(root: int) -> int:
-    """Bytes of the tree in memory; what several processes share counts once, a part for each of them."""
+    """Bytes of memory that the tree's processes wrote themselves. Files that they map are left out: whoever else of the
+    machine maps the same ones would change the sum."""
     total = 0
     for pid in tree_of(root):
         with suppress(FileNotFoundError, ProcessLookupError):
             lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
-            total += sum(int(line.split()[1]) for line in lines if line.startswith("Pss:")) * 1024
+            total += sum(int(line.split()[1]) for line in lines if line.startswith("Anonymous:")) * 1024
     return total
 
 
