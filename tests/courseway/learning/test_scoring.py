@@ -284,7 +284,7 @@ def test_release_owes_every_completed_grade_at_once(cast: Cast) -> None:
 
 
 def test_marking_all_takes_a_fixed_number_of_statements(cast: Cast) -> None:
-    """Completing twenty students takes as many statements as completing two."""
+    """Completing twenty students takes as many statements as completing five."""
     link = place_v11(cast.operators)
     counts = []
     for count in (FEW, MANY):
