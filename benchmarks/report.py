@@ -95,12 +95,12 @@ def draw(title: str, bars: Sequence[Bar]) -> str:
         f'<text x="0" y="20" font-weight="600">{escape(title)}</text>',
     ]
     for number, bar in enumerate(bars):
-        y, width = 38 + 34 * number, 360 * bar.value / most
+        y, width = 38 + 34 * number, 340 * bar.value / most
         kind = "own" if bar.is_own else "other"
         parts.append(f'<text x="0" y="{y + 17}">{escape(bar.label)}</text>')
-        parts.append(f'<rect class="{kind}" x="260" y="{y}" width="{width:.0f}" height="24" rx="3"/>')
+        parts.append(f'<rect class="{kind}" x="310" y="{y}" width="{width:.0f}" height="24" rx="3"/>')
         value = f"{bar.value:.0f}" if bar.value >= 10 else f"{bar.value:.2f}"
-        parts.append(f'<text x="{268 + width:.0f}" y="{y + 17}">{value}</text>')
+        parts.append(f'<text x="{318 + width:.0f}" y="{y + 17}">{value}</text>')
     return "\n".join([*parts, "</svg>"]) + "\n"
 
 

@@ -106,7 +106,7 @@ def test_bars_are_as_long_as_their_values() -> None:
     """The longest bar takes the whole width and the others their share of it."""
     picture = ElementTree.fromstring(draw("Rates", [Bar("a", 50, is_own=True), Bar("b", 100, is_own=False)]))
     widths = [int(one.get("width", "0")) for one in picture.iter() if one.tag.endswith("rect")]
-    assert widths == [180, 360]
+    assert widths == [170, 340]
 
 
 def test_a_report_without_goals_has_no_table_of_them() -> None:
