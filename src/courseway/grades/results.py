@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 import random
+import time
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -118,7 +119,7 @@ def _store(outcomes: Sequence[Outcome], now: datetime, quiet_seconds: float, giv
         elif outcome.is_sent:
             sent[outcome.may_still_arrive].append(job.delivery)
         else:
-            _store_failure(outcome, now, quiet_until, gives_up)
+            _store_failure(outcome, _time_of(outcome.job, now), quiet_until, gives_up)
     for is_later, deliveries in sent.items():
         held = Delivery.objects.filter(pk__in=[one.pk for one in deliveries])
         _store_sent(held, now, quiet_until if is_later else None)
@@ -164,6 +165,11 @@ def _store_sent(held: QuerySet[Delivery], now: datetime, quiet_until: datetime |
         last_error_code="",
         last_error="",
     )
+
+
+def _time_of(job: Job, now: datetime) -> datetime:
+    """The time from which the next try counts: what a clock jumped ahead by since the claim puts nothing off."""
+    return min(now, job.now + timedelta(seconds=time.monotonic() - job.claimed_at))
 
 
 def _store_failure(outcome: Outcome, now: datetime, quiet_until: datetime, gives_up: bool) -> None:

@@ -203,3 +203,23 @@ def test_a_worker_sends_nothing_newer_while_an_old_outcome_may_be_under_way(
     assert worker._claim() == 0
     times.pass_by(2)
     assert worker._claim() == 2
+
+
+def test_a_clock_that_jumps_while_the_lms_asks_for_patience_puts_nothing_off(cast: Cast, lms: FakeLms) -> None:
+    """The LMS asks for half a minute; the clock jumps an hour ahead before that is stored. The next try comes half a
+    minute after the request all the same, by the time that it bore."""
+    placed = place_v13(cast.operators, lms.url)
+    placed.let_in(cast.sam)
+    now, ahead = timezone.now(), timedelta()
+    owe(cast.sam, cast.operators, FINAL, now=now)
+    lms.fault = lambda service, key: Misbehaviour(429, (("Retry-After", "30"),))
+    dispatcher = Dispatcher(LIMITS, clock=lambda: timezone.now() + ahead)
+    dispatcher.turn(wait_seconds=0.0)
+    ahead = timedelta(hours=1)
+    while not dispatcher.is_idle:
+        dispatcher.turn(wait_seconds=0.1, may_claim=False)
+    delivery = Delivery.objects.get()
+    assert delivery.last_error_code == "service_rate_limited"
+    for moment in (delivery.next_try_at, delivery.not_before_at):
+        assert moment is not None
+        assert timedelta(seconds=29) < moment - now < timedelta(minutes=10)
