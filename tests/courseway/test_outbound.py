@@ -457,7 +457,7 @@ def test_what_is_no_whole_answer_is_refused(answer: bytes) -> None:
 def test_wild_bytes_are_an_error_of_ours(wild: bytes) -> None:
     """Whatever bytes come, there is an answer or an OutboundError, at once; the door still works afterwards."""
     with _raw_server(b"HTTP/1.1 200 OK\r\n" + wild, closes=True) as (url, _), suppress(outbound.OutboundError):
-        _get(url, deadline_seconds=5)
+        outbound.send(Request("GET", url), deadline_seconds=5)
 
 
 def test_an_endless_head_is_cut_off() -> None:
