@@ -81,4 +81,4 @@ def test_an_owner_enters_only_the_deployment_id(stand: Stand) -> None:
     with sign_in(stand) as owner:
         shown = html.fromstring(owner.get(page).text)
         assert deployment in shown.xpath("string(//section[@id='lti-1-3'])")
-        assert not shown.xpath("//form[contains(@action, '/withdraw')]")
+        assert not shown.xpath("//form[contains(@action, '/lti/deployments/')]")
