@@ -69,8 +69,11 @@ class Visitor:
 
 
 @pytest.fixture
-def scene(live_server: LiveServer, settings: Any) -> Scene:
-    """All rows are written before a browser starts: Playwright's event loop would forbid it to Django."""
+def scene(live_server: LiveServer, settings: Any, request: pytest.FixtureRequest) -> Scene:
+    """All rows are written before a browser starts: Playwright's event loop would forbid it to Django. Pages are looked
+    for only for whom the test is about."""
+    looking = getattr(request.node, "callspec", None)
+    wanted = looking.params.get("who") if looking else None
     settings.SESSION_COOKIE_SECURE = settings.CSRF_COOKIE_SECURE = False
     cast = make_cast()
     term = make_scene(cast, Client())
@@ -83,7 +86,7 @@ def scene(live_server: LiveServer, settings: Any) -> Scene:
     term.values["person"].append(cast.sam.public_id)
     term.values["reference"] = list(Launch.objects.order_by("pk").values_list("reference", flat=True))
     paths = list(chain.from_iterable(fill(route, term.values) for route in list_routes()))
-    pages = {who: find_pages(visitor, paths) for who, visitor in visitors.items()}
+    pages = {who: find_pages(one, paths) if who == wanted else [] for who, one in visitors.items()}
     for who, variants in VARIANTS.items():
         ids = {"course": cast.course.public_id, "assignment": cast.operators.public_id}
         pages[who] += [visitors[who].prefix + variant.format(**ids) for variant in variants]
