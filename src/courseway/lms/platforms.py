@@ -7,11 +7,12 @@ A copy may be stale, and that is safe: a launch is only accepted by a statement 
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from courseway.lms.keys import reveal_secret
 from courseway.lms.models import ConsumerKey, Platform, Registration
+from courseway.orgs.models import Organization
 from ltikit.v13.keys import Keyset
 
 MAX_AGE_SECONDS = 60.0
@@ -160,41 +161,32 @@ def _keep(known: KnownPlatform) -> KnownPlatform:
     return known
 
 
-def _from_consumer_key(row: ConsumerKey) -> KnownPlatform:
-    platform = row.platform
+def _from_platform(platform: Platform, tenant: Organization | None) -> KnownPlatform:
+    """What platforms of all kinds have in common."""
     return KnownPlatform(
         pk=platform.pk,
-        organization_id=platform.tenant_id,
+        organization_id=tenant.pk if tenant else 0,
         version=platform.version,
         config_version=platform.config_version,
         is_revoked=platform.revoked_at is not None,
-        lti_id_field=platform.tenant.lti_id_field,
+        lti_id_field=tenant.lti_id_field if tenant else "",
         trusts_emails=platform.trusts_emails,
         accepts_actual_user=platform.accepts_actual_user,
         is_joined=platform.is_joined,
         asks_about_instructors=platform.asks_about_instructors,
         name=platform.name,
-        consumer_key=row.key,
-        secret=reveal_secret(row),
         loaded_at=time.monotonic(),
     )
 
 
+def _from_consumer_key(row: ConsumerKey) -> KnownPlatform:
+    known = _from_platform(row.platform, row.platform.tenant)
+    return replace(known, consumer_key=row.key, secret=reveal_secret(row))
+
+
 def _from_registration(row: Registration) -> KnownPlatform:
-    platform = row.platform
-    organization = platform.organization
-    return KnownPlatform(
-        pk=platform.pk,
-        organization_id=organization.pk if organization else 0,
-        version=platform.version,
-        config_version=platform.config_version,
-        is_revoked=platform.revoked_at is not None,
-        lti_id_field=organization.lti_id_field if organization else "",
-        trusts_emails=platform.trusts_emails,
-        accepts_actual_user=platform.accepts_actual_user,
-        is_joined=platform.is_joined,
-        asks_about_instructors=platform.asks_about_instructors,
-        name=platform.name,
+    return replace(
+        _from_platform(row.platform, row.platform.organization),
         issuer=row.issuer,
         client_id=row.client_id,
         authentication_url=row.authentication_url,
@@ -203,25 +195,16 @@ def _from_registration(row: Registration) -> KnownPlatform:
         keyset=Keyset.from_json(row.keyset) if row.keyset else None,
         keyset_read_at=row.keyset_read_at.timestamp() if row.keyset_read_at else 0.0,
         keyset_expires_at=row.keyset_expires_at.timestamp() if row.keyset_expires_at else 0.0,
-        loaded_at=time.monotonic(),
     )
 
 
 def _from_share(platform: Platform, shared: Platform) -> KnownPlatform:
     """Without a keyset: a message is verified before it is known whose it is. Of deployments it has this single one."""
     row = shared.registration
-    return KnownPlatform(
-        pk=platform.pk,
-        organization_id=platform.tenant_id,
-        version=platform.version,
-        config_version=platform.config_version,
-        is_revoked=platform.revoked_at is not None or shared.revoked_at is not None,
-        lti_id_field=platform.tenant.lti_id_field,
-        trusts_emails=platform.trusts_emails,
-        accepts_actual_user=platform.accepts_actual_user,
-        is_joined=platform.is_joined,
-        asks_about_instructors=platform.asks_about_instructors,
-        name=platform.name,
+    known = _from_platform(platform, platform.tenant)
+    return replace(
+        known,
+        is_revoked=known.is_revoked or shared.revoked_at is not None,
         issuer=row.issuer,
         client_id=row.client_id,
         authentication_url=row.authentication_url,
@@ -229,5 +212,4 @@ def _from_share(platform: Platform, shared: Platform) -> KnownPlatform:
         shared_pk=shared.pk,
         shared_version=shared.config_version,
         deployment_id=platform.claim.deployment_id,
-        loaded_at=time.monotonic(),
     )
