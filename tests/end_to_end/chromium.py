@@ -1,6 +1,6 @@
 """Where a Chromium is on this machine: named in CHROMIUM, on the PATH, or in Playwright's own folder.
 
-`python -m tests.end_to_end.chromium` prints it, or ends with 1.
+`python -m tests.end_to_end.chromium` prints it, or ends with 1; with `--headless-shell` the one without windows.
 """
 
 from __future__ import annotations
@@ -8,11 +8,24 @@ from __future__ import annotations
 import os
 import shutil
 import sys
+from functools import cache
 from pathlib import Path
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
+HEADLESS_SHELLS = ("chromium-headless-shell", "chrome-headless-shell")
 
 
+@cache
+def find_headless_shell() -> Path | None:
+    """The same Chromium without what is around a page, which takes most of the time of a short test. It reads no
+    profile, so what depends on a person's settings needs a whole one."""
+    if os.environ.get("CHROMIUM"):
+        return find_chromium()
+    on_path = next((found for name in HEADLESS_SHELLS if (found := shutil.which(name))), None)
+    return Path(on_path) if on_path else find_chromium()
+
+
+@cache
 def find_chromium() -> Path | None:
     named = os.environ.get("CHROMIUM", "")
     if named:
@@ -28,7 +41,7 @@ def find_chromium() -> Path | None:
 
 
 if __name__ == "__main__":
-    chromium = find_chromium()
+    chromium = find_headless_shell() if "--headless-shell" in sys.argv else find_chromium()
     if chromium is None:
         sys.exit(1)
     print(chromium)

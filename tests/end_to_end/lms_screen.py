@@ -10,7 +10,7 @@ from decimal import Decimal
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, BrowserContext, FrameLocator, Page, expect, sync_playwright
 
-from tests.end_to_end.chromium import find_chromium
+from tests.end_to_end.chromium import find_headless_shell
 from tests.end_to_end.demo import CHROMIUM_ARGUMENTS, read_answers
 from tests.end_to_end.servers import OWNER, PASSWORD, Courseway, path_of
 
@@ -21,7 +21,7 @@ MILLISECONDS = 60_000
 def run_chromium() -> Iterator[Browser]:
     """A browser process for a module of tests; each person gets a context of their own in it."""
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=str(find_chromium()), args=CHROMIUM_ARGUMENTS)
+        browser = playwright.chromium.launch(executable_path=str(find_headless_shell()), args=CHROMIUM_ARGUMENTS)
         expect.set_options(timeout=MILLISECONDS)  # a busy machine is no failure
         yield browser
         browser.close()

@@ -114,10 +114,10 @@ def test_names_that_an_lms_sends_are_never_computed(cast: Cast, client: Client, 
 
 
 @pytest.mark.browser
-def test_a_click_on_the_integration_url_copies_it(stand: Stand, browser: Browser) -> None:
+def test_a_click_on_the_integration_url_copies_it(stand: Stand, chromium: Browser) -> None:
     """The ⋮ menu of each assignment: after a click on its field the clipboard holds exactly that assignment's URL."""
     course = stand.import_example()
-    with Screen(browser) as screen:
+    with Screen(chromium) as screen:
         page = screen.sign_in(stand.courseway, f"/courses/{course['id']}/")
         for kind in ("url", "constant_url"):
             for assignment in course["assignments"]:
@@ -137,12 +137,12 @@ def test_a_click_on_the_integration_url_copies_it(stand: Stand, browser: Browser
 
 
 @pytest.mark.browser
-def test_the_table_is_downloaded_from_the_page(stand: Stand, browser: Browser, tmp_path: Path) -> None:
+def test_the_table_is_downloaded_from_the_page(stand: Stand, chromium: Browser, tmp_path: Path) -> None:
     """Export on the tab LTI/LMS gives the same table as the command."""
     course = stand.import_example("constant_urls=true")
     written = tmp_path / "command.csv"
     stand.courseway.run("course", "export", course["id"], "--format", "urls-csv", "-o", str(written))
-    with Screen(browser) as screen:
+    with Screen(chromium) as screen:
         page = screen.sign_in(stand.courseway, f"/courses/{course['id']}/lti/")
         with page.expect_download() as download:
             page.get_by_role("link", name="Export Assignment URLs").click()

@@ -56,8 +56,8 @@ class Room:
         self.course = self.stand.courseway.run("course", "set", self.course["id"], *settings)
 
     @contextmanager
-    def be(self, browser: Browser, given: str, *, width: int = 1200) -> Iterator[LmsScreen]:
-        with LmsScreen(browser, self.stand.lms.url, f"{given} {self.name}", width=width) as screen:
+    def be(self, chromium: Browser, given: str, *, width: int = 1200) -> Iterator[LmsScreen]:
+        with LmsScreen(chromium, self.stand.lms.url, f"{given} {self.name}", width=width) as screen:
             yield screen
             assert not screen.problems, screen.problems
 
@@ -80,11 +80,11 @@ def make_room(stand: Stand, name: str, version: str = "1.3") -> Room:
 
 
 @BOTH
-def test_a_course_only_enrolls(stand: Stand, browser: Browser, version: str) -> None:
+def test_a_course_only_enrolls(stand: Stand, chromium: Browser, version: str) -> None:
     """One link, warned of before it is live: students land on all assignments and work; the LMS is never called."""
     room = make_room(stand, "Enroll", version)
     course, title = room.course, room.course["assignments"][0]["title"]
-    with Screen(browser) as screen:
+    with Screen(chromium) as screen:
         page = screen.sign_in(stand.courseway, f"/courses/{course['id']}/lti/")
         page.get_by_label("Enroll to course only").check()
         page.get_by_role("button", name="Save changes").click()
@@ -99,7 +99,7 @@ def test_a_course_only_enrolls(stand: Stand, browser: Browser, version: str) -> 
     # Even though the LMS offers a gradebook column for the link.
     stand.lms.post("violations", forbid=True, course=room.lms_course)
     room.place("All of it", link)
-    with room.be(browser, "Ada") as student:
+    with room.be(chromium, "Ada") as student:
         shown = student.open_activity(room.lms_course, "All of it")
         expect_landed(shown, role="student")
         for one in room.published:
@@ -110,11 +110,11 @@ def test_a_course_only_enrolls(stand: Stand, browser: Browser, version: str) -> 
         expect(student.page.get_by_text("100 %").first).to_be_visible()
         expect(student.page.get_by_text("Your LMS has this grade")).to_have_count(0)
         student.check(f"enroll-result-{version}")
-    with room.be(browser, "Tea") as teacher:
+    with room.be(chromium, "Tea") as teacher:
         shown = teacher.open_activity(room.lms_course, "All of it")
         expect_landed(shown, role="teacher")
         expect(shown.get_by_role("link", name="Overview")).to_have_attribute("aria-current", "page")
-    with room.be(browser, "Mum") as mentor:
+    with room.be(chromium, "Mum") as mentor:
         shown = mentor.open_activity(room.lms_course, "All of it")
         expect_landed(shown, role="mentor")
         expect(shown.get_by_role("heading", name="Gradebook").or_(shown.get_by_text("Ada")).first).to_be_visible()
@@ -123,13 +123,13 @@ def test_a_course_only_enrolls(stand: Stand, browser: Browser, version: str) -> 
     assert stand.lms.get("gradebook", course=room.lms_course)["grades"] == []
 
 
-def test_work_that_was_not_started_is_hidden(stand: Stand, browser: Browser) -> None:
+def test_work_that_was_not_started_is_hidden(stand: Stand, chromium: Browser) -> None:
     """The student sees the work that was begun and where the rest starts; the teacher sees everything."""
     room = make_room(stand, "Hide")
     first, second = room.place_assignments(2)
     lms_url = f"{stand.lms.url}/courses/{room.lms_course}"
     room.set("hide_not_started=true", f"lms_url={lms_url}")
-    with room.be(browser, "Ada", width=400) as student:
+    with room.be(chromium, "Ada", width=400) as student:
         shown = student.open_activity(room.lms_course, first["title"])
         expect_landed(shown, role="student")
         hand_in(shown, first["title"], wrong=1)
@@ -148,7 +148,7 @@ def test_work_that_was_not_started_is_hidden(stand: Stand, browser: Browser) -> 
         student.check("hidden-address")
         # Started from the LMS it is there.
         expect_landed(student.open_activity(room.lms_course, second["title"]), assignment=second["id"])
-    with room.be(browser, "Tea") as teacher:
+    with room.be(chromium, "Tea") as teacher:
         shown = teacher.open_activity(room.lms_course, first["title"])
         expect_landed(shown, role="teacher")
         teacher.page.get_by_role("link", name=room.course["title"], exact=True).click()
@@ -158,20 +158,20 @@ def test_work_that_was_not_started_is_hidden(stand: Stand, browser: Browser) -> 
 
 
 @BOTH
-def test_a_mentor_sees_the_named_learner_alone(stand: Stand, browser: Browser, version: str) -> None:
+def test_a_mentor_sees_the_named_learner_alone(stand: Stand, chromium: Browser, version: str) -> None:
     """Ada's mother sees Ada's work and changes nothing; nothing of Ben is on any page, nor behind his address."""
     room = make_room(stand, "Mentor", version)
     (assignment,) = room.place_assignments(1)
     room.set("filter_learners_for_mentors=true")
     addresses = {}
     for given in ("Ada", "Ben"):
-        with room.be(browser, given) as student:
+        with room.be(chromium, given) as student:
             hand_in(student.open_activity(room.lms_course, assignment["title"]), assignment["title"], wrong=1)
             expect(student.page.get_by_text("Your LMS has this grade")).to_be_visible()
     shown_people = stand.courseway.run("course", "show", room.course["id"])["enrollments"]
     for one in shown_people:
         addresses[one["person"].split()[0]] = one["person_id"]
-    with LmsScreen(browser, stand.lms.url, f"Mum {room.name}") as mentor:
+    with LmsScreen(chromium, stand.lms.url, f"Mum {room.name}") as mentor:
         page = mentor.page
         expect_landed(mentor.open_activity(room.lms_course, assignment["title"]), role="mentor")
         expect(page.get_by_text("named for you")).to_be_visible()
@@ -194,7 +194,7 @@ def test_a_mentor_sees_the_named_learner_alone(stand: Stand, browser: Browser, v
         assert "Ben" not in page.content()
     # Nobody named: nobody seen.
     stand.lms.post("people", id=room.people["Mum"], given_name="Mum", course=room.lms_course, role="observer")
-    with LmsScreen(browser, stand.lms.url, f"Mum {room.name}") as mentor:
+    with LmsScreen(chromium, stand.lms.url, f"Mum {room.name}") as mentor:
         expect_landed(mentor.open_activity(room.lms_course, assignment["title"]), role="mentor")
         expect(mentor.page.get_by_text("No student is named for you")).to_be_visible()
         assert "Ada" not in mentor.page.inner_text("main")
@@ -210,13 +210,13 @@ def test_a_mentor_sees_the_named_learner_alone(stand: Stand, browser: Browser, v
     ],
 )
 def test_a_cartridge_carries_every_link(
-    stand: Stand, browser: Browser, tmp_path: Path, version: str, cartridge: str, profile: str, points: bool
+    stand: Stand, chromium: Browser, tmp_path: Path, version: str, cartridge: str, profile: str, points: bool
 ) -> None:
     """Exported on the tab, imported in the LMS: modules and titles are there, and each link opens its assignment."""
     room = make_room(stand, f"Cartridge{profile.title()}", version)
     room.set("constant_urls=true")
     stand.lms.post("courses", id=room.lms_course, profile=profile)
-    with Screen(browser) as screen:
+    with Screen(chromium) as screen:
         page = screen.sign_in(stand.courseway, f"/courses/{room.course['id']}/lti/")
         page.get_by_label("Version").select_option(label=cartridge)
         with page.expect_download() as download:
@@ -224,7 +224,7 @@ def test_a_cartridge_carries_every_link(
         file = tmp_path / download.value.suggested_filename
         download.value.save_as(file)
     assert file.suffix == ".imscc"
-    with room.be(browser, "Tea") as teacher:
+    with room.be(chromium, "Tea") as teacher:
         page = teacher.open_course(room.lms_course)
         page.locator("details", has_text="Import a cartridge").locator("summary").click()
         page.locator("input[type=file]").set_input_files(file)
@@ -243,7 +243,7 @@ def test_a_cartridge_carries_every_link(
             expect_landed(teacher.open_activity(room.lms_course, one["title"]), role="teacher", assignment=one["id"])
     if points:
         first = room.course["assignments"][0]
-        with room.be(browser, "Ada") as student:
+        with room.be(chromium, "Ada") as student:
             shown = student.open_activity(room.lms_course, first["title"])
             percent = hand_in(shown, first["title"], wrong=1)
             expect(shown.get_by_text("Your LMS has this grade")).to_be_visible()

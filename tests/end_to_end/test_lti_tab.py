@@ -13,9 +13,8 @@ from typing import Any
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from django.db import connection
 from django.test import Client
-from playwright.sync_api import Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
 from pytest_django.live_server_helper import LiveServer
 
 from courseway.courses.copying import copy_course
@@ -23,16 +22,12 @@ from courseway.courses.models import Assignment, Course
 from courseway.lms.models import Launch
 from courseway.lms.parent_replacement import replace_parent
 from tests.cast import Cast, make_cast
-from tests.end_to_end.chromium import find_chromium
-from tests.end_to_end.demo import CHROMIUM_ARGUMENTS
 from tests.visits import make_lms11
 
-CHROMIUM = find_chromium()
 EVIL = '=HYPERLINK("https://evil.example","click")'
 pytestmark = [
     pytest.mark.browser,
     pytest.mark.django_db(transaction=True),
-    pytest.mark.skipif(CHROMIUM is None, reason="no Chromium was found on this machine"),
 ]
 
 
@@ -86,19 +81,15 @@ def scene(live_server: LiveServer, settings: Any) -> Scene:
         {"name": name, "value": morsel.value, "domain": "localhost", "path": "/"}
         for name, morsel in owner.cookies.items()
     ]
-    connection.close()  # Playwright's event loop forbids Django to use it, and the next test would find it taken
     return Scene(cast, child, new, live_server.url.replace("127.0.0.1", "localhost"), cookies)
 
 
 @contextmanager
-def browse(scene: Scene, *, width: int = 1200, scheme: str = "light") -> Iterator[Page]:
-    with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=str(CHROMIUM), args=CHROMIUM_ARGUMENTS)
-        context = chromium.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme)  # type: ignore[arg-type]
+def browse(chromium: Browser, scene: Scene, *, width: int = 1200, scheme: str = "light") -> Iterator[Page]:
+    with chromium.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme) as context:  # type: ignore[arg-type]
         context.grant_permissions(["clipboard-read", "clipboard-write"])
         context.add_cookies(scene.cookies)  # type: ignore[arg-type]
         yield context.new_page()
-        chromium.close()
 
 
 def read_clipboard(page: Page) -> str:
@@ -106,7 +97,7 @@ def read_clipboard(page: Page) -> str:
 
 
 @pytest.mark.parametrize("width", [1200, 360])
-def test_every_field_of_the_tab_is_copied(scene: Scene, width: int) -> None:
+def test_every_field_of_the_tab_is_copied(chromium: Browser, scene: Scene, width: int) -> None:
     """A click on a field puts exactly its value on the clipboard: both parameters and the link to enroll."""
     course = scene.cast.course.public_id
     wanted = {
@@ -114,7 +105,7 @@ def test_every_field_of_the_tab_is_copied(scene: Scene, width: int) -> None:
         "Custom parameter that names the parent": f"parent_course_id={course}",
         "Link to enroll": f"https://tool.example/lti/e/{course}",
     }
-    with browse(scene, width=width) as page:
+    with browse(chromium, scene, width=width) as page:
         page.goto(scene.tab)
         assert page.locator("[data-copy-value]").count() == len(wanted)
         for label, value in wanted.items():
@@ -129,10 +120,10 @@ def test_every_field_of_the_tab_is_copied(scene: Scene, width: int) -> None:
 
 
 @pytest.mark.parametrize("width", [1200, 360])
-def test_the_integration_url_of_the_menu_is_copied(scene: Scene, width: int) -> None:
+def test_the_integration_url_of_the_menu_is_copied(chromium: Browser, scene: Scene, width: int) -> None:
     """In the ⋮ menu the constant URL and its parameters are copied whole, line by line."""
     assignment, course = scene.cast.operators, scene.cast.course.public_id
-    with browse(scene, width=width) as page:
+    with browse(chromium, scene, width=width) as page:
         page.goto(f"{scene.url}/courses/{course}/")
         page.get_by_label("Actions for Operators").click()
         row = page.locator(f"[id='{assignment.public_id}']")
@@ -145,10 +136,10 @@ def test_the_integration_url_of_the_menu_is_copied(scene: Scene, width: int) -> 
 
 
 @pytest.mark.parametrize(("width", "scheme"), [(1200, "light"), (360, "dark")])
-def test_pages_are_accessible(scene: Scene, width: int, scheme: str) -> None:
+def test_pages_are_accessible(chromium: Browser, scene: Scene, width: int, scheme: str) -> None:
     """The tab, its question, the reviews and the choice of the LTI ID break no rule of axe and fit the screen."""
     found = []
-    with browse(scene, width=width, scheme=scheme) as page:
+    with browse(chromium, scene, width=width, scheme=scheme) as page:
         page.on("pageerror", lambda error: found.append(f"script: {error}"))
         page.on("console", lambda line: found.append(line.text) if "Content Security Policy" in line.text else None)
 
@@ -179,9 +170,9 @@ def test_pages_are_accessible(scene: Scene, width: int, scheme: str) -> None:
     assert not found, "\n".join(found)
 
 
-def test_nothing_is_live_before_the_yes(scene: Scene) -> None:
+def test_nothing_is_live_before_the_yes(chromium: Browser, scene: Scene) -> None:
     """A change that surprises is asked about with all that was typed; going away changes nothing, a yes saves it."""
-    with browse(scene) as page:
+    with browse(chromium, scene) as page:
         page.goto(scene.tab)
         expect(page.get_by_text("Not saved yet")).to_be_hidden()
         page.get_by_label("Course LMS URL").fill("https://lms.example/courses/1")
@@ -200,9 +191,9 @@ def test_nothing_is_live_before_the_yes(scene: Scene) -> None:
         expect(page.get_by_label("Hide not started assignments")).to_be_checked()
 
 
-def test_a_match_is_reviewed_by_mouse_alone(scene: Scene) -> None:
+def test_a_match_is_reviewed_by_mouse_alone(chromium: Browser, scene: Scene) -> None:
     """Take the proposed address, accept, change to another course, and see it there."""
-    with browse(scene) as page:
+    with browse(chromium, scene) as page:
         page.goto(scene.review)
         page.get_by_role("button", name="Use this address").click()
         expect(page.get_by_label("Its own LMS URL (optional)")).to_have_value("https://canvas.example/courses/12")
@@ -216,9 +207,9 @@ def test_a_match_is_reviewed_by_mouse_alone(scene: Scene) -> None:
         expect(page.get_by_role("row", name="Python, Fall 2026")).to_contain_text("A teacher chose it")
 
 
-def test_exports_are_downloaded(scene: Scene, tmp_path: Path) -> None:
+def test_exports_are_downloaded(chromium: Browser, scene: Scene, tmp_path: Path) -> None:
     """Both buttons give files; the table opens in LibreOffice with the same URLs, and no formula runs in it."""
-    with browse(scene) as page:
+    with browse(chromium, scene) as page:
         page.goto(scene.tab)
         with page.expect_download() as waiting:
             page.get_by_role("link", name="Export Assignment URLs").click()

@@ -9,16 +9,11 @@ from collections.abc import Iterator
 from decimal import ROUND_HALF_UP, Decimal
 
 import pytest
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
 
-from tests.end_to_end.chromium import find_chromium
-from tests.end_to_end.demo import CHROMIUM_ARGUMENTS, Demo, read_answers, run_demo
+from tests.end_to_end.demo import Demo, read_answers, run_demo
 
-CHROMIUM = find_chromium()
-pytestmark = [
-    pytest.mark.browser,
-    pytest.mark.skipif(CHROMIUM is None, reason="no Chromium was found on this machine"),
-]
+pytestmark = pytest.mark.browser
 SECONDS = 1000
 
 
@@ -28,17 +23,9 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
         yield running
 
 
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=str(CHROMIUM), args=CHROMIUM_ARGUMENTS)
-        yield chromium
-        chromium.close()
-
-
 @pytest.fixture
-def page(browser: Browser) -> Iterator[Page]:
-    context = browser.new_context()
+def page(chromium: Browser) -> Iterator[Page]:
+    context = chromium.new_context()
     page = context.new_page()
     page.set_default_timeout(40 * SECONDS)
     yield page
@@ -148,7 +135,7 @@ def test_a_students_work_becomes_a_grade(demo: Demo, page: Page, version: str) -
 
 
 @pytest.mark.parametrize("version", ["1.1", "1.3"])
-def test_a_teachers_change_follows(demo: Demo, browser: Browser, page: Page, version: str) -> None:
+def test_a_teachers_change_follows(demo: Demo, chromium: Browser, page: Page, version: str) -> None:
     """The teacher sees the student's work from the LMS, changes the grade, and the LMS holds the new one."""
     become(page, demo, "Ben Carter")
     title = links_of(page)[version][1]
@@ -157,7 +144,7 @@ def test_a_teachers_change_follows(demo: Demo, browser: Browser, page: Page, ver
     hand_in(page)
     name = "Ben Carter"
     wait_for_grade(demo, title, name, Decimal(100))
-    teacher = browser.new_context().new_page()
+    teacher = chromium.new_context().new_page()
     become(teacher, demo, "Tomas Lindqvist")
     open_activity(teacher, title)
     assert teacher.locator("body").get_attribute("data-role") == "teacher"

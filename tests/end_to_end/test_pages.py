@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from django.test import Client
-from playwright.sync_api import Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
 from pytest_django.live_server_helper import LiveServer
 
 from courseway.courses.models import Assignment, Role
@@ -23,16 +23,12 @@ from courseway.lms.mentors import set_mentor_list
 from courseway.lms.models import Launch
 from courseway.orgs.sign_in_links import make_sign_in_link
 from tests.cast import Cast, make_account, make_cast
-from tests.end_to_end.chromium import find_chromium
-from tests.end_to_end.demo import CHROMIUM_ARGUMENTS
 from tests.test_access_sweep import fill, list_routes, make_scene
 from tests.visits import TOOL, Lms11, open_launch
 
-CHROMIUM = find_chromium()
 pytestmark = [
     pytest.mark.browser,
     pytest.mark.django_db(transaction=True),
-    pytest.mark.skipif(CHROMIUM is None, reason="no Chromium was found on this machine"),
 ]
 WIDTHS = (1200, 360)
 
@@ -70,8 +66,7 @@ class Visitor:
 
 @pytest.fixture
 def scene(live_server: LiveServer, settings: Any, request: pytest.FixtureRequest) -> Scene:
-    """All rows are written before a browser starts: Playwright's event loop would forbid it to Django. Pages are looked
-    for only for whom the test is about."""
+    """Pages are looked for only for whom the test is about."""
     looking = getattr(request.node, "callspec", None)
     wanted = looking.params.get("who") if looking else None
     settings.SESSION_COOKIE_SECURE = settings.CSRF_COOKIE_SECURE = False
@@ -144,14 +139,11 @@ def find_pages(visitor: Visitor, paths: list[str]) -> list[str]:
 
 
 @contextmanager
-def browse(scene: Scene, who: str, *, width: int, scheme: str = "light") -> Iterator[Page]:
-    with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=str(CHROMIUM), args=CHROMIUM_ARGUMENTS)
-        context = chromium.new_context(viewport={"width": width, "height": 800}, color_scheme=scheme)  # type: ignore[arg-type]
+def browse(chromium: Browser, scene: Scene, who: str, *, width: int, scheme: str = "light") -> Iterator[Page]:
+    with chromium.new_context(viewport={"width": width, "height": 800}, color_scheme=scheme) as context:  # type: ignore[arg-type]
         context.grant_permissions(["clipboard-read", "clipboard-write"])
         context.add_cookies(scene.cookies[who])  # type: ignore[arg-type]
         yield context.new_page()
-        chromium.close()
 
 
 SEND = """([address, pairs]) => {
@@ -169,10 +161,10 @@ SEND = """([address, pairs]) => {
 
 
 @pytest.mark.parametrize(("width", "scheme"), [(1200, "light"), (360, "dark")])
-def test_pages_that_answer_a_launch_are_accessible(scene: Scene, width: int, scheme: str) -> None:
+def test_pages_that_answer_a_launch_are_accessible(chromium: Browser, scene: Scene, width: int, scheme: str) -> None:
     """A refused launch and one that waits for a teacher's choice: pages like all others, and they say which it is."""
     found = []
-    with browse(scene, "nobody", width=width, scheme=scheme) as page:
+    with browse(chromium, scene, "nobody", width=width, scheme=scheme) as page:
         for name, (path, pairs) in scene.launches.items():
             page.goto(scene.url + "/account/login/")
             page.evaluate(SEND, [scene.url + path, pairs])
@@ -194,11 +186,11 @@ def keep_picture(page: Page, who: str, path: str, kind: str) -> None:
 
 @pytest.mark.parametrize(("width", "scheme"), [(1200, "light"), (360, "dark")])
 @pytest.mark.parametrize("who", LEAST_PAGES)
-def test_pages_are_accessible(scene: Scene, who: str, width: int, scheme: str) -> None:
+def test_pages_are_accessible(chromium: Browser, scene: Scene, who: str, width: int, scheme: str) -> None:
     """No page that opens for somebody breaks a rule of axe, scrolls sideways, breaks the content policy, or throws."""
     found: list[str] = []
     assert len(scene.pages[who]) >= LEAST_PAGES[who], scene.pages[who]
-    with browse(scene, who, width=width, scheme=scheme) as page:
+    with browse(chromium, scene, who, width=width, scheme=scheme) as page:
         page.on("pageerror", lambda error: found.append(f"script: {error}"))
         page.on("console", lambda line: found.append(line.text) if "Content Security Policy" in line.text else None)
         for path in scene.pages[who]:
@@ -217,9 +209,9 @@ def test_pages_are_accessible(scene: Scene, who: str, width: int, scheme: str) -
 
 
 @pytest.mark.parametrize("width", WIDTHS)
-def test_values_are_copied(scene: Scene, width: int) -> None:
+def test_values_are_copied(chromium: Browser, scene: Scene, width: int) -> None:
     """A click on the button or the field, and Enter in the field, copy and say so; a secret stays masked."""
-    with browse(scene, "owner", width=width) as page:
+    with browse(chromium, scene, "owner", width=width) as page:
         page.goto(f"{scene.url}/o/acme/lti")
         card = page.locator("article").first
         fields, buttons = card.locator("[data-copy-value]"), card.locator("[data-copy-button]")
@@ -242,9 +234,9 @@ def test_values_are_copied(scene: Scene, width: int) -> None:
         expect(page.locator("article").first.locator("[data-copy-value]").nth(1)).to_have_value(secret)
 
 
-def test_menus_and_questions_by_keyboard(scene: Scene) -> None:
+def test_menus_and_questions_by_keyboard(chromium: Browser, scene: Scene) -> None:
     """The name opens a menu that arrows walk through and Escape closes; a dangerous act asks in place first."""
-    with browse(scene, "owner", width=1200) as page:
+    with browse(chromium, scene, "owner", width=1200) as page:
         page.goto(f"{scene.url}/o/acme/lti")
         page.locator(".user-button").focus()
         page.keyboard.press("Enter")
@@ -259,9 +251,9 @@ def test_menus_and_questions_by_keyboard(scene: Scene) -> None:
         expect(page.get_by_text("The secret of Moodle is new.")).to_be_visible()
 
 
-def test_unsaved_changes_are_said(scene: Scene) -> None:
+def test_unsaved_changes_are_said(chromium: Browser, scene: Scene) -> None:
     """A form that was changed says that nothing is saved yet."""
-    with browse(scene, "owner", width=1200) as page:
+    with browse(chromium, scene, "owner", width=1200) as page:
         page.goto(f"{scene.url}/o/acme/settings")
         expect(page.get_by_text("Not saved yet")).to_be_hidden()
         page.get_by_label("Name").fill("Acme 2")

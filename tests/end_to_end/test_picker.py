@@ -110,11 +110,11 @@ def check_accessible(page: Page) -> None:
     assert not serious, found.generate_report()
 
 
-def test_many_by_deep_linking(school: School, browser: Browser) -> None:
+def test_many_by_deep_linking(school: School, chromium: Browser) -> None:
     """Nobody is known yet: a code, then two assignments with columns, all by keyboard where it counts; both launch."""
     course = school.add_lms_course()
     wanted = school.course["assignments"][:2]
-    with LmsScreen(browser, school.stand.lms.url, "Ada Picker", width=1000) as screen:
+    with LmsScreen(chromium, school.stand.lms.url, "Ada Picker", width=1000) as screen:
         frame = open_picker(screen, course, "Deep")
         check_accessible(screen.page)
         prove(frame, school)
@@ -135,18 +135,18 @@ def test_many_by_deep_linking(school: School, browser: Browser) -> None:
         assert not screen.problems
     links = school.list_links(course)
     assert [link["url"] for link in links] == [one["url"] for one in wanted]
-    with LmsScreen(browser, school.stand.lms.url, "Sue Picker") as screen:
+    with LmsScreen(chromium, school.stand.lms.url, "Sue Picker") as screen:
         for one in wanted:
             expect_landed(screen.open_activity(course, one["title"]), role="student", assignment=one["id"])
 
 
 @pytest.mark.parametrize("tool", ["Deep", "Items", "Older"])
-def test_one_by_each_way(school: School, browser: Browser, tool: str) -> None:
+def test_one_by_each_way(school: School, chromium: Browser, tool: str) -> None:
     """Preview, then choose one: the LMS makes one link of the verified answer, and it launches."""
     course = school.add_lms_course()
     wanted = school.course["assignments"][1]
     takes_one = tool != "Older"
-    with LmsScreen(browser, school.stand.lms.url, "Ada Picker") as screen:
+    with LmsScreen(chromium, school.stand.lms.url, "Ada Picker") as screen:
         frame = open_picker(screen, course, tool, takes_one=takes_one)
         prove(frame, school)
         frame.get_by_role("button", name=f"Preview {wanted['title']}", exact=True).click()
@@ -155,15 +155,15 @@ def test_one_by_each_way(school: School, browser: Browser, tool: str) -> None:
         expect(frame.get_by_role("heading", name="1 link was added")).to_be_visible()
         page = screen.open_course(course)
         expect(page.get_by_role("link", name=wanted["title"], exact=True)).to_be_visible()
-    with LmsScreen(browser, school.stand.lms.url, "Sue Picker") as screen:
+    with LmsScreen(chromium, school.stand.lms.url, "Sue Picker") as screen:
         expect_landed(screen.open_activity(course, wanted["title"]), role="student", assignment=wanted["id"])
 
 
 @pytest.mark.parametrize("tool", ["Deep", "Items", "Older"])
-def test_cancel_returns_cleanly(school: School, browser: Browser, tool: str) -> None:
+def test_cancel_returns_cleanly(school: School, chromium: Browser, tool: str) -> None:
     """Cancel leads back to the LMS, which makes nothing and complains about nothing."""
     course = school.add_lms_course()
-    with LmsScreen(browser, school.stand.lms.url, "Ada Picker") as screen:
+    with LmsScreen(chromium, school.stand.lms.url, "Ada Picker") as screen:
         frame = open_picker(screen, course, tool)
         frame.get_by_role("button", name="Cancel").click()
         expect(frame.get_by_role("heading", name="Nothing was added")).to_be_visible()
@@ -171,12 +171,12 @@ def test_cancel_returns_cleanly(school: School, browser: Browser, tool: str) -> 
     assert school.list_links(course) == []
 
 
-def test_a_whole_module_at_once(school: School, browser: Browser) -> None:
+def test_a_whole_module_at_once(school: School, chromium: Browser) -> None:
     """One button chooses all of a module, and the LMS has a link for each, in the order of the course."""
     course = school.add_lms_course()
     module = school.course["assignments"][0]["module"]
     wanted = [one["title"] for one in school.course["assignments"] if one["module"] == module and one["published"]]
-    with LmsScreen(browser, school.stand.lms.url, "Ada Picker", width=1000) as screen:
+    with LmsScreen(chromium, school.stand.lms.url, "Ada Picker", width=1000) as screen:
         frame = open_picker(screen, course, "Deep")
         prove(frame, school)
         frame.get_by_role("button", name=f"Choose all of {module}", exact=True).click()
@@ -188,10 +188,10 @@ def test_a_whole_module_at_once(school: School, browser: Browser) -> None:
     assert [link["title"] for link in school.list_links(course)] == wanted
 
 
-def test_a_phone(school: School, browser: Browser) -> None:
+def test_a_phone(school: School, chromium: Browser) -> None:
     """At 360 pixels nothing runs out of the frame, and the act stays in view."""
     course = school.add_lms_course()
-    with LmsScreen(browser, school.stand.lms.url, "Ada Picker", width=360, height=740) as screen:
+    with LmsScreen(chromium, school.stand.lms.url, "Ada Picker", width=360, height=740) as screen:
         frame = open_picker(screen, course, "Deep")
         prove(frame, school)
         assert frame.locator("html").evaluate("one => one.scrollWidth <= one.clientWidth")
@@ -216,7 +216,7 @@ def make_large_course(folder: Path) -> Path:
     return file
 
 
-def test_five_thousand_assignments(school: School, browser: Browser, tmp_path: Path) -> None:
+def test_five_thousand_assignments(school: School, chromium: Browser, tmp_path: Path) -> None:
     """One is found by its title, others by paging on, each in the wink of an eye, and the found one launches."""
     courseway = school.stand.courseway
     teacher = "lea.large@school.example"
@@ -227,7 +227,7 @@ def test_five_thousand_assignments(school: School, browser: Browser, tmp_path: P
     course = lms.add_course()
     lms.add_person(course, "teacher", id="picker-Lea", given_name="Lea", family_name="Large", email=teacher)
     lms.add_person(course, "learner", id="picker-Sue", given_name="Sue", family_name="Picker", email="")
-    with LmsScreen(browser, lms.url, "Lea Large") as screen:
+    with LmsScreen(chromium, lms.url, "Lea Large") as screen:
         frame = open_picker(screen, course, "Deep")
         prove_as(frame, school, teacher)
         spent = []
@@ -249,5 +249,5 @@ def test_five_thousand_assignments(school: School, browser: Browser, tmp_path: P
         frame.get_by_role("button", name="Add chosen (1)").click()
         expect(frame.get_by_role("heading", name="1 link was added")).to_be_visible()
     wanted = next(one for one in made["assignments"] if one["title"] == "Task 4321")
-    with LmsScreen(browser, lms.url, "Sue Picker") as screen:
+    with LmsScreen(chromium, lms.url, "Sue Picker") as screen:
         expect_landed(screen.open_activity(course, "Task 4321"), role="student", assignment=wanted["id"])

@@ -85,9 +85,9 @@ def test_health_answers_through_the_proxy(campus: Campus) -> None:
     assert json.loads(campus.ask("/lti/keys")[2])["keys"]
 
 
-def test_the_four_values_of_a_key_are_copied(campus: Campus, browser: Browser) -> None:
+def test_the_four_values_of_a_key_are_copied(campus: Campus, chromium: Browser) -> None:
     """Key, secret, LTI URL and XML Configuration URL: the clipboard holds what an LMS outside has to be given."""
-    with Screen(browser) as screen:
+    with Screen(chromium) as screen:
         page = screen.sign_in(campus.stand.courseway, f"/o/{campus.stand.org}/lti")
         buttons = page.locator("article", has_text="LTI Consumer").first.locator("[data-copy-button]")
         expect(buttons).to_have_count(4)
@@ -116,14 +116,14 @@ def test_the_four_values_of_a_key_are_copied(campus: Campus, browser: Browser) -
 
 @pytest.mark.parametrize("place", ["window", "frame", "tab"])
 @pytest.mark.parametrize("version", ["1.1", "1.3"])
-def test_launches_land(campus: Campus, browser: Browser, version: str, place: str) -> None:
+def test_launches_land(campus: Campus, chromium: Browser, version: str, place: str) -> None:
     """In a window, a frame and a tab: the page has its styles, its cookie its path, and the LMS gets its grade."""
     assignment = campus.master["assignments"][("1.1", "1.3").index(version)]
     title = assignment["title"]
     name = f"Pia {place.title()}{version[-1]}"
     given, family = name.split()
     student = campus.stand.lms.add_person(campus.course, given_name=given, family_name=family, email="")
-    with LmsScreen(browser, campus.stand.lms.url, name) as screen:
+    with LmsScreen(chromium, campus.stand.lms.url, name) as screen:
         shown = screen.open_activity(campus.course, title, place=place)
         expect_landed(shown, role="student", assignment=assignment["id"])
         # The style sheet came: the accent colour is not a browser's own.

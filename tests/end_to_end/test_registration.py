@@ -144,10 +144,10 @@ def _connect_by_clicks(screen: LmsScreen, stand: Stand, link: str) -> Page:
 
 @pytest.mark.browser
 @needs_chromium
-def test_connected_by_clicks(stand: Stand, course: dict[str, Any], browser: Browser) -> None:
+def test_connected_by_clicks(stand: Stand, course: dict[str, Any], chromium: Browser) -> None:
     """In a frame of the LMS, on another site: a tab, a sign-in, a yes; the LMS's page closes the frame by itself, its
     administrator activates the tool, and a student's work in it becomes a grade there."""
-    with LmsScreen(browser, stand.lms.public_url, "Ada") as screen:
+    with LmsScreen(chromium, stand.lms.public_url, "Ada") as screen:
         _connect_by_clicks(screen, stand, make_link(stand))
         done = screen.page.locator("[data-registered]")
         expect(done).to_be_visible()
@@ -156,7 +156,7 @@ def test_connected_by_clicks(stand: Stand, course: dict[str, Any], browser: Brow
         expect(screen.page.get_by_text("It is active")).to_be_visible()
         assert not screen.problems
     lms_course, student, _ = add_course(stand, "canvas", tool, course, name="Clara")
-    with LmsScreen(browser, stand.lms.public_url, "Clara Canvas") as screen:
+    with LmsScreen(chromium, stand.lms.public_url, "Clara Canvas") as screen:
         shown = screen.open_activity(lms_course, "First", place="tab")
         expect_landed(shown, role="student", assignment=course["assignments"][0]["id"])
         percent = hand_in(shown, course["assignments"][0]["title"], wrong=1)
@@ -166,9 +166,9 @@ def test_connected_by_clicks(stand: Stand, course: dict[str, Any], browser: Brow
 @pytest.mark.browser
 @needs_chromium
 @pytest.mark.parametrize("width", [800, 360])
-def test_pages_of_a_registration_fit(stand: Stand, browser: Browser, width: int) -> None:
+def test_pages_of_a_registration_fit(stand: Stand, chromium: Browser, width: int) -> None:
     """The page in the LMS's frame, the owner's list of links and a link that is over are readable in narrow windows."""
-    with LmsScreen(browser, stand.lms.public_url, "Ada", width=width) as screen:
+    with LmsScreen(chromium, stand.lms.public_url, "Ada", width=width) as screen:
         offer = stand.lms.post("registrations", tool_url=make_link(stand), profile="moodle")
         screen.page.goto(f"{screen.lms}/admin/registrations/{offer['id']}")
         frame = screen.page.frame_locator("iframe#tool")

@@ -81,7 +81,7 @@ def copy_lms_course(page: Page, lms: str, title: str, new_title: str, people: li
         ("1.1", "sakai"),
     ],
 )
-def test_a_term_rolls_over_by_clicks(stand: Stand, browser: Browser, version: str, profile: str) -> None:
+def test_a_term_rolls_over_by_clicks(stand: Stand, chromium: Browser, version: str, profile: str) -> None:
     """Switches, clipboard, tool, link, work, copy; and in the copy a child course that is right and says where from."""
     lms, name = stand.lms, f"Click {profile.title()}"
     course = stand.import_example("release_grades_automatically=true")
@@ -98,7 +98,7 @@ def test_a_term_rolls_over_by_clicks(stand: Stand, browser: Browser, version: st
     else:
         audience = BRIGHTSPACE_AUDIENCE if profile == "brightspace" else ""
         tool = stand.add_registration(name, profile=profile, audience=audience)["tool"]
-    with Screen(browser) as screen:
+    with Screen(chromium) as screen:
         parameters = switch_copy_on(screen, stand, course["id"])
         if version == "1.3":
             parameters.append("context_id_history=$Context.id.history")
@@ -106,24 +106,24 @@ def test_a_term_rolls_over_by_clicks(stand: Stand, browser: Browser, version: st
         place_link(
             screen.page, lms.url, course=old, tool=name, title=assignment["title"], url=assignment["constant_url"]
         )
-    with LmsScreen(browser, lms.url, f"Thea {profile.title()}") as teacher:
+    with LmsScreen(chromium, lms.url, f"Thea {profile.title()}") as teacher:
         expect_landed(
             teacher.open_activity(old_course, assignment["title"]), role="teacher", assignment=assignment["id"]
         )
-    with LmsScreen(browser, lms.url, f"Otto {profile.title()}") as student:
+    with LmsScreen(chromium, lms.url, f"Otto {profile.title()}") as student:
         shown = student.open_activity(old_course, assignment["title"], place="frame")
         expect_landed(shown, role="student", assignment=assignment["id"])
         percent = hand_in(shown, assignment["title"])
         expect(shown.get_by_text("Your LMS has this grade")).to_be_visible()
     stand.wait_for_percent(old_course, people["learner"], assignment["title"], percent)
-    with Screen(browser) as screen:
+    with Screen(chromium) as screen:
         copy_lms_course(screen.page, lms.url, old, new, [people["teacher"]])
         new_course = next(one["id"] for one in lms.get("courses") if one["title"] == new)
         if version == "1.1":
             copied_tool = next(one for one in lms.get("tools") if one["course_id"] == new_course)
             set_up_tool(screen.page, lms.url, copied_tool, [f"course_target_id={OWN_TARGET}", parameters[1]], new)
     lms.post("people", id=nils, given_name="Nina", course=new_course, role="learner")
-    with LmsScreen(browser, lms.url, f"Nina {profile.title()}") as student:
+    with LmsScreen(chromium, lms.url, f"Nina {profile.title()}") as student:
         shown = student.open_activity(new_course, assignment["title"])
         expect_landed(shown, role="student")
         (child,) = stand.courseway.run("course", "show", course["id"])["children"]
@@ -136,7 +136,7 @@ def test_a_term_rolls_over_by_clicks(stand: Stand, browser: Browser, version: st
     stand.wait_for_percent(new_course, nils, assignment["title"], new_percent)
     assert stand.read_percent(old_course, people["learner"], assignment["title"]) == Decimal(100)
     assert stand.read_percent(new_course, people["learner"], assignment["title"]) is None
-    with Screen(browser) as screen:
+    with Screen(chromium) as screen:
         page = screen.sign_in(stand.courseway, f"/courses/{child}/lti/connections")
         expect(page.get_by_role("heading", name=new, level=1)).to_be_visible()
         expect(page.get_by_text(f"A copy of “{course['title']}”, made by a launch from “{new}”")).to_be_visible()

@@ -32,16 +32,16 @@ def read_people(room: Room) -> list[tuple[str, tuple[str, ...]]]:
     return sorted((one["person"], tuple(sorted(set(one["lms_user_ids"])))) for one in shown["enrollments"])
 
 
-def test_a_course_is_upgraded_and_taken_back(stand: Stand, browser: Browser) -> None:
+def test_a_course_is_upgraded_and_taken_back(stand: Stand, chromium: Browser) -> None:
     """Ada goes on with half-finished work, Ben's old grade stays; nobody is doubled, each grade goes the newest way."""
     room = make_room(stand, "Upgrade", "1.1")
     later = stand.add_registration("Upgrade by LTI 1.3")["tool"]["id"]
     first, second = room.place_assignments(2)
-    with room.be(browser, "Ben") as ben:
+    with room.be(chromium, "Ben") as ben:
         percent = hand_in(ben.open_activity(room.lms_course, first["title"]), first["title"], wrong=1)
     stand.wait_for_percent(room.lms_course, room.people["Ben"], first["title"], percent)
     typed = "12345.678"
-    with room.be(browser, "Ada") as ada:
+    with room.be(chromium, "Ada") as ada:
         page = ada.open_activity(room.lms_course, first["title"])
         name = next(name for name, right in read_answers(first["title"]).items() if right.kind != "choice")
         field = page.locator(f"[name='{name}']")
@@ -58,14 +58,14 @@ def test_a_course_is_upgraded_and_taken_back(stand: Stand, browser: Browser) -> 
         assert read_people(room) == people
         earned = hand_in(page, first["title"])
         stand.wait_for_percent(room.lms_course, room.people["Ada"], first["title"], earned)
-    with room.be(browser, "Ben") as ben:
+    with room.be(chromium, "Ben") as ben:
         shown = ben.open_activity(room.lms_course, first["title"])
         expect_landed(shown, role="student", assignment=first["id"])
         percent_13 = hand_in(ben.open_activity(room.lms_course, second["title"]), second["title"])
     stand.wait_for_percent(room.lms_course, room.people["Ben"], second["title"], percent_13)
     assert stand.read_percent(room.lms_course, room.people["Ben"], first["title"]) == pytest.approx(percent)
     move(room, later, room.tool)
-    with room.be(browser, "Ada") as ada:
+    with room.be(chromium, "Ada") as ada:
         shown = ada.open_activity(room.lms_course, second["title"])
         expect_landed(shown, role="student", assignment=second["id"])
         back = hand_in(shown, second["title"], wrong=1)
@@ -78,14 +78,14 @@ def test_a_course_is_upgraded_and_taken_back(stand: Stand, browser: Browser) -> 
     assert {one["state"] for one in owed if one["person"] in dict(after)} <= {"sent", "unchanged"}, owed
 
 
-def test_what_is_owed_moves_too(stand: Stand, browser: Browser) -> None:
+def test_what_is_owed_moves_too(stand: Stand, chromium: Browser) -> None:
     """A grade that the old service did not take goes by the new one after the next launch; nothing stays stuck."""
     room = make_room(stand, "Owed", "1.1")
     later = stand.add_registration("Owed by LTI 1.3")["tool"]["id"]
     first, _ = room.place_assignments(2)
     stand.lms.post("faults", services="outcomes", kind="status", status=503)
     try:
-        with room.be(browser, "Ada") as ada:
+        with room.be(chromium, "Ada") as ada:
             percent = hand_in(ada.open_activity(room.lms_course, first["title"]), first["title"], wrong=1)
             expect(ada.page.get_by_text("Handed in").first).to_be_visible()
             move(room, room.tool, later)

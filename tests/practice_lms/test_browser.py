@@ -1,7 +1,6 @@
 """The pages in a real browser: launches in window, tab and frame, grades that arrive by themselves, accessibility."""
 
 import json
-import shutil
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -13,15 +12,6 @@ import pytest
 from tests.practice_lms.running import KeysetServer, PracticeLms, Tool11, Tool13, make_outcome
 
 pytestmark = pytest.mark.browser
-
-ARGUMENTS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--no-first-run",
-]
 
 
 class SmallTool:
@@ -66,20 +56,6 @@ class SmallTool:
         """End the server."""
         self.server.shutdown()
         self.server.server_close()
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Any]:
-    """A browser, or a skip that says what is missing."""
-    sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-    path = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-    with sync_api.sync_playwright() as playwright:
-        try:
-            browser = playwright.chromium.launch(executable_path=path, args=ARGUMENTS)
-        except sync_api.Error as error:
-            pytest.skip(f"no Chromium can be started: {error}")
-        yield browser
-        browser.close()
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ from joserfc.jwk import RSAKey
 from oauthlib.oauth1 import Client
 
 from tests.practice_lms.running import KeysetServer, PracticeLms, Tool11, Tool13
-from tests.practice_lms.test_browser import be, chromium, page  # noqa: F401 - fixtures
+from tests.practice_lms.test_browser import be, page  # noqa: F401 - fixtures
 from tests.practice_lms.tool_side import CLAIM, FORM_TYPE, LINK_TYPE, LINKING
 
 pytestmark = pytest.mark.browser

@@ -15,7 +15,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from django.db import connection
 from django.test import Client
-from playwright.sync_api import Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
 from pytest_django.live_server_helper import LiveServer
 
 from courseway.events.kinds import Kind
@@ -24,15 +24,11 @@ from courseway.events.posting import post_what_is_due
 from courseway.events.recording import Happening, record_all
 from tests.cast import Cast, make_cast
 from tests.courseway.events.receiver import Receiver
-from tests.end_to_end.chromium import find_chromium
-from tests.end_to_end.demo import CHROMIUM_ARGUMENTS
 from tests.visits import Lms11, make_lms11
 
-CHROMIUM = find_chromium()
 pytestmark = [
     pytest.mark.browser,
     pytest.mark.django_db(transaction=True),
-    pytest.mark.skipif(CHROMIUM is None, reason="no Chromium was found on this machine"),
 ]
 # Set to a folder to look at the pages with one's own eyes.
 PICTURES = os.environ.get("PICTURES", "")
@@ -49,7 +45,6 @@ class Scene:
 
 @pytest.fixture
 def scene(live_server: LiveServer, settings: Any, receiver: Receiver) -> Scene:
-    """All rows are written before a browser starts: Playwright's event loop would forbid it to Django."""
     settings.SESSION_COOKIE_SECURE = settings.CSRF_COOKIE_SECURE = False
     cast, now = make_cast(), datetime.now(UTC)
     lms = make_lms11(cast.acme)
@@ -83,20 +78,17 @@ def scene(live_server: LiveServer, settings: Any, receiver: Receiver) -> Scene:
 
 
 @contextmanager
-def browse(scene: Scene, *, width: int = 1200, scheme: str = "light") -> Iterator[Page]:
-    with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=str(CHROMIUM), args=CHROMIUM_ARGUMENTS)
-        context = chromium.new_context(viewport={"width": width, "height": 800}, color_scheme=scheme)  # type: ignore[arg-type]
+def browse(chromium: Browser, scene: Scene, *, width: int = 1200, scheme: str = "light") -> Iterator[Page]:
+    with chromium.new_context(viewport={"width": width, "height": 800}, color_scheme=scheme) as context:  # type: ignore[arg-type]
         context.add_cookies(scene.cookies)  # type: ignore[arg-type]
         yield context.new_page()
-        chromium.close()
 
 
 @pytest.mark.parametrize(("width", "scheme"), [(1200, "light"), (360, "dark")])
-def test_pages_are_accessible(scene: Scene, width: int, scheme: str) -> None:
+def test_pages_are_accessible(chromium: Browser, scene: Scene, width: int, scheme: str) -> None:
     """No page breaks a rule of axe, scrolls sideways, runs into the content policy, or throws in its script."""
     found = []
-    with browse(scene, width=width, scheme=scheme) as page:
+    with browse(chromium, scene, width=width, scheme=scheme) as page:
         page.on("pageerror", lambda error: found.append(f"script: {error}"))
         page.on("console", lambda line: found.append(line.text) if "Content Security Policy" in line.text else None)
         for number, path in enumerate(scene.pages):
@@ -113,7 +105,7 @@ def test_pages_are_accessible(scene: Scene, width: int, scheme: str) -> None:
     assert not found, "\n".join(found)
 
 
-def test_a_guide_ticks_itself(scene: Scene) -> None:
+def test_a_guide_ticks_itself(chromium: Browser, scene: Scene) -> None:
     """The first launch turns 'waiting' into 'connected' on the guide and on LTI integrations, with nobody reloading."""
 
     def launch() -> int:
@@ -122,7 +114,7 @@ def test_a_guide_ticks_itself(scene: Scene) -> None:
         finally:
             connection.close()
 
-    with browse(scene) as page:
+    with browse(chromium, scene) as page:
         overview = page.context.new_page()
         overview.goto(f"{scene.url}/o/acme/lti")
         page.goto(f"{scene.url}/o/acme/lti/guides/canvas-1.1?platform={scene.lms.platform.public_id}")

@@ -19,13 +19,12 @@ from courseway.grades.outbox import Grade, owe
 from courseway.orgs.models import Person
 from tests.cast import make_cast
 from tests.courseway.grades.links import place_v11, place_v13
-from tests.courseway.learning.test_work_in_a_browser import browser as browser
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
 
 @pytest.mark.parametrize("width", [1200, 360])
-def test_pages_of_grades_are_accessible(live_server: object, browser: Browser, width: int) -> None:
+def test_pages_of_grades_are_accessible(live_server: object, chromium: Browser, width: int) -> None:
     """axe finds nothing serious, and no page scrolls sideways, with grades that differ, wait and failed."""
     cast, now = make_cast(), timezone.now()
     Course.objects.filter(pk=cast.course.pk).update(lti_enabled=True)
@@ -58,7 +57,7 @@ def test_pages_of_grades_are_accessible(live_server: object, browser: Browser, w
     )
     signed_in = Client()
     signed_in.force_login(cast.olive)
-    context = browser.new_context(viewport={"width": width, "height": 900})
+    context = chromium.new_context(viewport={"width": width, "height": 900})
     cookie = signed_in.cookies[settings.SESSION_COOKIE_NAME].value
     context.add_cookies([{"name": settings.SESSION_COOKIE_NAME, "value": cookie, "url": str(live_server)}])
     page, wrong = context.new_page(), []

@@ -15,7 +15,6 @@ from courseway.learning.models import Submission
 from courseway.learning.scoring import set_grade, submit_attempt
 from courseway.lms.models import LmsIdentity
 from tests.cast import make_cast
-from tests.courseway.learning.test_work_in_a_browser import browser as browser
 from tests.visits import make_lms11
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
@@ -24,7 +23,7 @@ NOW = datetime(2026, 11, 22, 10, tzinfo=UTC)
 
 
 @pytest.mark.parametrize("width", [1200, 360])
-def test_pages_of_people_are_accessible(live_server: object, browser: Browser, width: int) -> None:
+def test_pages_of_people_are_accessible(live_server: object, chromium: Browser, width: int) -> None:
     """axe finds nothing serious, and no page scrolls sideways."""
     cast = make_cast()
     cast.course.provide_feedback_link = True
@@ -40,7 +39,7 @@ def test_pages_of_people_are_accessible(live_server: object, browser: Browser, w
     set_grade(assignment=cast.operators, person=cast.sam, percent=None, extra=Decimal(5), comment="Well begun", now=NOW)
     signed_in = Client()
     signed_in.force_login(cast.olive)
-    context = browser.new_context(viewport={"width": width, "height": 900})
+    context = chromium.new_context(viewport={"width": width, "height": 900})
     cookie = signed_in.cookies[settings.SESSION_COOKIE_NAME].value
     context.add_cookies([{"name": settings.SESSION_COOKIE_NAME, "value": cookie, "url": str(live_server)}])
     page = context.new_page()

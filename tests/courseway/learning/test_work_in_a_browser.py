@@ -11,11 +11,10 @@ from typing import Any
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from django.core.files.uploadedfile import SimpleUploadedFile
-from django.db import connections
 from django.test import Client
 from django.urls import reverse, set_script_prefix
 from django.utils import timezone
-from playwright.sync_api import Browser, BrowserContext, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, expect
 from playwright.sync_api import Page as BrowserPage
 
 from courseway.courses.models import Assignment, Course, Page, Role
@@ -25,35 +24,16 @@ from courseway.learning.scoring import save_answers, submit_attempt
 from courseway.orgs.models import Person
 from tests.cast import Cast, make_cast
 from tests.courseway.grades.links import place_v11
-from tests.end_to_end.chromium import find_chromium
 from tests.visits import open_launch
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
-QUIET = ("--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update")
-
 
 @pytest.fixture
-def browser(monkeypatch: pytest.MonkeyPatch) -> Iterator[Browser]:
-    chromium = find_chromium()
-    if chromium is None:
-        pytest.skip("no Chromium on this machine: set CHROMIUM to one, or run `playwright install chromium`")
-    # Playwright keeps an event loop in this thread, and Django refuses rows to a thread with one unless told.
-    monkeypatch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=chromium, args=[*QUIET, "--disable-sync", "--no-first-run"]
-        )
-        expect.set_options(timeout=20_000)  # a busy machine is no failure
-        yield browser
-        browser.close()
-        # Beside an event loop Django had a connection of its own: PostgreSQL drops no database that is still in use.
-        connections.close_all()
-
-
-@pytest.fixture
-def context(browser: Browser) -> BrowserContext:
-    return browser.new_context(viewport={"width": 900, "height": 800})
+def context(chromium: Browser) -> Iterator[BrowserContext]:
+    context = chromium.new_context(viewport={"width": 900, "height": 800})
+    yield context
+    context.close()
 
 
 class Visit:
@@ -128,10 +108,10 @@ def test_what_could_not_be_saved_comes_back(live_server: object, context: Browse
     assert Attempt.objects.get().answers == {"maker": "Ada Lovelace"}
 
 
-def test_without_script_everything_is_on_one_page(live_server: object, browser: Browser) -> None:
+def test_without_script_everything_is_on_one_page(live_server: object, chromium: Browser) -> None:
     """A browser without scripts shows every page and one button that hands in."""
     cast = make_cast()
-    context = browser.new_context(java_script_enabled=False)
+    context = chromium.new_context(java_script_enabled=False)
     visit = Visit(str(live_server), context, cast, cast.sam, Role.STUDENT)
     page = visit.open("learning:assignment", cast.operators)
     page.get_by_label("4", exact=True).check()
@@ -142,11 +122,11 @@ def test_without_script_everything_is_on_one_page(live_server: object, browser: 
 
 
 @pytest.mark.parametrize(("width", "scheme"), [(1200, "light"), (360, "dark")])
-def test_pages_are_accessible(live_server: object, browser: Browser, width: int, scheme: str) -> None:
+def test_pages_are_accessible(live_server: object, chromium: Browser, width: int, scheme: str) -> None:
     """axe finds nothing on the pages of students and teachers, wide and narrow, and no page scrolls sideways."""
     cast = make_cast()
     place_v11(cast.operators).let_in(cast.sam)
-    context = browser.new_context(viewport={"width": width, "height": 800}, color_scheme=scheme)  # type: ignore[arg-type]
+    context = chromium.new_context(viewport={"width": width, "height": 800}, color_scheme=scheme)  # type: ignore[arg-type]
     student = Visit(str(live_server), context, cast, cast.sam, Role.STUDENT)
     teacher = Visit(str(live_server), context, cast, cast.tom_person, Role.TEACHER)
     check(student.open("learning:dashboard"))
