@@ -21,7 +21,7 @@ demo: setup ## Run the main job: an LMS, a course, a grade. ARGS="--port 8000 --
 	@$(VENV)/bin/courseway demo $(ARGS)
 
 programs: setup ## Find Chromium, nginx, RabbitMQ and Redis for the tests, or install them with apt-get
-	@scripts/programs.sh chromium nginx rabbitmq redis
+	@scripts/programs.sh chromium headless-shell nginx rabbitmq redis
 
 test: setup programs ## The whole suite: SQLite, the browser, PostgreSQL; says what it skipped and why
 	@scripts/test.sh $(ARGS)
@@ -87,7 +87,7 @@ lock-peers: setup ## Write the requirements of the peers anew, each for its own 
 	cd tests/peers/ltijs && npm install --package-lock-only --no-audit --no-fund
 
 clean: ## Remove .venv, .venv-peers, caches and the demo's data
-	@rm -rf $(VENV) .venv-peers .mypy_cache .ruff_cache .import_linter_cache .hypothesis data/demo
+	@rm -rf $(VENV) .venv-peers .mypy_cache .ruff_cache .import_linter_cache .hypothesis .migrated data/demo
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 .PHONY: help setup demo programs test check format test-peers spec-table launch-matrix term-rollover benchmark fault-run guides quirks lock lock-peers clean

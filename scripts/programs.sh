@@ -4,10 +4,11 @@
 cd "$(dirname "${BASH_SOURCE[0]}")/.." || exit 0
 
 # How to find it, and its package.
-declare -A package=([chromium]=chromium [nginx]=nginx-light [rabbitmq]=rabbitmq-server [redis]=redis-server)
+declare -A package=([chromium]=chromium [headless-shell]=chromium-headless-shell [nginx]=nginx-light [rabbitmq]=rabbitmq-server [redis]=redis-server)
 find_program() {
   case $1 in
     chromium) "${VENV:-.venv}/bin/python" -m tests.end_to_end.chromium 2>/dev/null ;;
+    headless-shell) command -v chromium-headless-shell || command -v chrome-headless-shell || [[ -n ${CHROMIUM:-} ]] ;;
     nginx) PATH=$PATH:/usr/sbin:/usr/local/sbin command -v nginx ;;
     rabbitmq) ls /usr/lib/rabbitmq/bin/rabbitmq-server 2>/dev/null ;;
     redis) command -v redis-server || command -v valkey-server ;;
@@ -32,7 +33,7 @@ for program in "$@"; do
     echo "No $program found, and no right to install one. Install it: sudo apt-get install ${package[$program]}"
     continue
   fi
-  if [[ $program != chromium && -d /run/systemd/system ]]; then
+  if [[ $program != chromium && $program != headless-shell && -d /run/systemd/system ]]; then
     # Its package starts a server at once, which is for the owner of this machine to decide.
     echo "No $program found. It is not installed by itself, since it would start serving: sudo apt-get install ${package[$program]}"
     continue

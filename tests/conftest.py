@@ -1,15 +1,20 @@
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from django.db import connections
+from django.db import connection, connections
+from django.test.utils import setup_databases, teardown_databases
 from hypothesis import settings
+from pytest_django import DjangoDbBlocker
 
 from courseway.lms import platforms
 from tests.cast import Cast, make_cast
 from tests.end_to_end.chromium import find_chromium
+from tests.migrated import keep_database, take_kept_database
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
@@ -17,6 +22,52 @@ if TYPE_CHECKING:
 # No time limit per example: a busy machine is not a broken rule. pytest's own time limit still holds.
 settings.register_profile("courseway", deadline=None)
 settings.load_profile("courseway")
+
+
+DATABASE_FIXTURES = {"db", "transactional_db", "django_db_reset_sequences", "live_server"}
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--of-database",
+        action="store_true",
+        help="run the tests that use the database of the tests: all others are the same on every database",
+    )
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    items.sort(key=lambda item: item.get_closest_marker("slow") is None)  # what waits most begins first
+    if os.environ.get("COURSEWAY_TEST_DATABASE") != "postgres":
+        for item in items:
+            if item.get_closest_marker("postgresql"):
+                item.add_marker(pytest.mark.skip(reason="is about PostgreSQL"))
+    if config.getoption("--of-database"):
+        others = [item for item in items if not uses_database(item)]
+        config.hook.pytest_deselected(items=others)
+        items[:] = [item for item in items if uses_database(item)]
+
+
+def uses_database(item: pytest.Item) -> bool:
+    fixtures = getattr(item, "fixturenames", ())
+    markers = (item.get_closest_marker(name) for name in ("django_db", "postgresql"))
+    return any(markers) or not DATABASE_FIXTURES.isdisjoint(fixtures)
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(
+    django_test_environment: None, django_db_modify_db_settings: None, django_db_blocker: DjangoDbBlocker
+) -> Iterator[None]:
+    """The database of this process. On SQLite it is a copy of the one that an earlier run migrated, if there is one."""
+    path = Path(str(connection.settings_dict["TEST"]["NAME"]))
+    is_sqlite = connection.vendor == "sqlite"
+    is_kept = is_sqlite and take_kept_database(path)
+    with django_db_blocker.unblock():
+        made = setup_databases(0, False, keepdb=is_kept, serialized_aliases=())
+        if is_sqlite and not is_kept:
+            keep_database(path)
+    yield
+    with django_db_blocker.unblock():
+        teardown_databases(made, 0)
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from django.test.utils import CaptureQueriesContext
 
 pytestmark = [
     pytest.mark.django_db(transaction=True),
-    pytest.mark.skipif(connection.vendor != "postgresql", reason="is about PostgreSQL"),
+    pytest.mark.postgresql,
 ]
 
 

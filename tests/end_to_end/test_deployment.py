@@ -32,7 +32,7 @@ from tests.test_deploy import DEPLOY, SERVICES, make_secrets, read_env_example
 pytestmark = [
     pytest.mark.slow,
     pytest.mark.skipif(find_nginx() is None, reason="no nginx was found: apt-get install nginx-light"),
-    pytest.mark.skipif(os.environ.get("COURSEWAY_TEST_DATABASE") != "postgres", reason="is about PostgreSQL"),
+    pytest.mark.postgresql,
 ]
 ENGINE = "rabbitmq"  # the other one is in tests/test_deploy.py
 
