@@ -198,7 +198,7 @@ def test_pages_of_a_registration_fit(stand: Stand, chromium: Browser, width: int
         owner.goto(offer["url"])
         expect(owner.get_by_role("button", name="Connect")).to_be_visible()
         screen.check(f"registration-confirm-{width}")
-    over = httpx2.get(f"{stand.courseway.url}/lti/register/nothing", trust_env=False)
+    over = httpx2.get(f"{stand.courseway.url}/lti/register/nothing", trust_env=False, timeout=30)
     assert over.status_code == 410
     assert urlsplit(str(over.url)).path == "/lti/register/nothing"
 

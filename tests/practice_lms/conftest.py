@@ -62,7 +62,7 @@ def tool13(lms: PracticeLms, keyset: KeysetServer) -> Tool13:
 @pytest.fixture
 def browser(lms: PracticeLms) -> Iterator[httpx2.Client]:
     """A browser of its own, that follows redirects."""
-    with httpx2.Client(base_url=lms.url, follow_redirects=True, trust_env=False) as client:
+    with httpx2.Client(base_url=lms.url, follow_redirects=True, trust_env=False, timeout=30) as client:
         yield client
 
 

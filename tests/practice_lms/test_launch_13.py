@@ -192,8 +192,8 @@ def test_launch_belongs_to_one_session(lms: PracticeLms, course: str, student: s
     link = tool13.place_link(course)["id"]
 
     with (
-        httpx2.Client(base_url=lms.url, trust_env=False) as first,
-        httpx2.Client(base_url=lms.url, trust_env=False) as second,
+        httpx2.Client(base_url=lms.url, trust_env=False, timeout=30) as first,
+        httpx2.Client(base_url=lms.url, trust_env=False, timeout=30) as second,
     ):
         for browser in (first, second):
             browser.get("/")

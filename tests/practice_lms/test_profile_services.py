@@ -208,7 +208,7 @@ def test_programs_have_to_name_themselves(
     """Without a User-Agent a Canvas's services and a Moodle's keyset answer 403 (C11, M5)."""
     tool, _ = place(lms, course, keyset, "canvas")
     token = tool.get_token()
-    with httpx2.Client(base_url=lms.url, trust_env=False, headers={"User-Agent": ""}) as silent:
+    with httpx2.Client(base_url=lms.url, trust_env=False, timeout=30, headers={"User-Agent": ""}) as silent:
         assert silent.get(f"/lti/ags/{course}/lineitems", headers=token).status_code == 403
         assert silent.get("/lti/keys").status_code == 200
         lms.post("profiles", use="moodle")
