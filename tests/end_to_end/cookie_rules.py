@@ -20,6 +20,8 @@ from tests.end_to_end.demo import CHROMIUM_ARGUMENTS
 from tests.end_to_end.lms_screen import MILLISECONDS
 
 RULES = ("on", "blocked", "none")
+# Frames of other sites stay in the page's process: one of their own at times waits for Playwright for ever.
+ARGUMENTS = [*CHROMIUM_ARGUMENTS, "--disable-site-isolation-trials"]
 
 
 @contextmanager
@@ -34,7 +36,7 @@ def run_chromiums(tool: str, lms: str, *rules: str) -> Iterator[dict[str, Browse
             preferences = {"profile": _make_preferences(rule, tool, lms)}
             (profile / "Default" / "Preferences").write_text(json.dumps(preferences))
             contexts[rule] = playwright.chromium.launch_persistent_context(
-                profile, executable_path=str(find_chromium()), args=CHROMIUM_ARGUMENTS
+                profile, executable_path=str(find_chromium()), args=ARGUMENTS
             )
         yield contexts
         for context in contexts.values():

@@ -31,8 +31,6 @@ CHROMIUM_ARGUMENTS = [
     "--disable-background-networking",
     "--disable-component-update",
     "--disable-sync",
-    # Frames of other sites stay in the page's process: one of their own at times waits for Playwright for ever.
-    "--disable-site-isolation-trials",
 ]
 
 
