@@ -121,7 +121,9 @@ def test_many_by_deep_linking(school: School, chromium: Browser) -> None:
         for one in wanted:
             search = frame.get_by_role("searchbox")
             search.fill(one["title"])
+            frame.locator("body").evaluate("body => { body.dataset.before = 'the search' }")
             search.press("Enter")
+            expect(frame.locator("body[data-before]")).to_have_count(0)  # else the box of the page that goes is ticked
             box = frame.get_by_role("checkbox", name=one["title"], exact=True)
             box.focus()
             box.press("Space")
