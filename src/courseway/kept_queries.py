@@ -12,7 +12,8 @@ from typing import Any, Generic, TypeVar
 
 from django.db import DEFAULT_DB_ALIAS, connections, models
 from django.db.models import QuerySet
-from django.db.models.query import get_related_populators
+from django.db.models.base import ModelState
+from django.db.models.signals import post_init, pre_init
 
 M = TypeVar("M", bound=models.Model)
 # Stand for the values while the SQL is written; no query has such constants of its own.
@@ -55,13 +56,9 @@ class _Written:
         ]
         missing = set(kinds) - {name for name, _, _ in self._parameters}
         assert not missing, f"{missing} do not come into the query as they are"  # noqa: S101 - a mistake in our code
-        select, klass = self._compiler.select, self._compiler.klass_info
+        select = self._compiler.select
         self._converters = self._compiler.get_converters([column for column, _, _ in select])
-        self._model: type[models.Model] = klass["model"]
-        self._columns = slice(klass["select_fields"][0], klass["select_fields"][-1] + 1)
-        self._names = [column[0].target.attname for column in select[self._columns]]
-        # (The stubs are those of a later Django.)
-        self._related: list[Any] = get_related_populators(klass, select, DEFAULT_DB_ALIAS)  # type: ignore[call-arg]
+        self._maker = _Maker(self._compiler.klass_info, select)
         self._annotations = tuple(self._compiler.annotation_col_map.items())
 
     def read(self, values: dict[str, int | str]) -> list[Any]:
@@ -72,9 +69,45 @@ class _Written:
         return [self._make(row) for row in self._compiler.apply_converters(rows, self._converters)]
 
     def _make(self, row: Any) -> models.Model:
-        made = self._model.from_db(DEFAULT_DB_ALIAS, self._names, row[self._columns])
-        for related in self._related:
-            related.populate(row, made)
-        for name, position in self._annotations:
-            setattr(made, name, row[position])
+        made = self._maker.make(row)
+        assert made is not None  # noqa: S101 - a row of the model itself has its key
+        made.__dict__.update([(name, row[position]) for name, position in self._annotations])
+        return made
+
+
+class _Maker:
+    """Makes a model of a part of a row, with those that belong to it, as Django's `RelatedPopulator` does.
+
+    It puts the values where `Model.__init__` puts them, which asks each time who listens to `pre_init` and
+    `post_init`: nobody may, for these models.
+    """
+
+    def __init__(self, info: dict[str, Any], select: list[Any]) -> None:
+        self._model: type[models.Model] = info["model"]
+        name = self._model.__name__
+        assert not info.get("from_parent"), f"{name} is a part of another model"  # noqa: S101
+        for signal in (pre_init, post_init):
+            assert not signal.has_listeners(self._model), f"somebody wants to know of each {name}"  # noqa: S101
+        positions = info["select_fields"]
+        self._columns = slice(positions[0], positions[-1] + 1)
+        self._names = [column[0].target.attname for column in select[self._columns]]
+        assert len(self._names) == len(self._model._meta.concrete_fields), f"{name} is read in part"  # noqa: S101
+        self._key = positions[0] + self._names.index(self._model._meta.pk.attname)
+        self._related = [
+            (_Maker(related, select), related["local_setter"], related["remote_setter"])
+            for related in info.get("related_klass_infos", [])
+        ]
+
+    def make(self, row: Any) -> models.Model | None:
+        if row[self._key] is None:
+            return None
+        made = self._model.__new__(self._model)
+        state = ModelState()
+        state.adding, state.db = False, DEFAULT_DB_ALIAS
+        made.__dict__.update(zip(self._names, row[self._columns], strict=True), _state=state)
+        for maker, tell_it, tell_related in self._related:
+            related = maker.make(row)
+            tell_it(made, related)
+            if related is not None:
+                tell_related(related, made)
         return made

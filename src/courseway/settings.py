@@ -116,15 +116,13 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
-    "django.middleware.security.SecurityMiddleware",
+    "courseway.lms.middleware.HeadersMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
-    "courseway.lms.sessions.ContentPolicyMiddleware",
-    "courseway.lms.sessions.LaunchSessionMiddleware",
-    "courseway.lms.sessions.SignInMiddleware",
-    "django.middleware.common.CommonMiddleware",
-    "courseway.lms.sessions.LaunchCsrfMiddleware",
+    "courseway.lms.middleware.LaunchSessionMiddleware",
+    "courseway.lms.middleware.SignInMiddleware",
+    "courseway.lms.middleware.LaunchCsrfMiddleware",
     "allauth.account.middleware.AccountMiddleware",
-    "courseway.lms.sessions.VisitorMiddleware",
+    "courseway.lms.middleware.VisitorMiddleware",
 ]
 
 ROOT_URLCONF = "courseway.urls"

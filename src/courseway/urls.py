@@ -19,7 +19,9 @@ from courseway.orgs.urls import urlpatterns as orgs_urls
 
 urlpatterns = [
     path("", home, name="home"),
+    # Patterns are tried in this order: where every launch comes from and where it goes stand first.
     path("lti/", include("courseway.lms.urls")),
+    path("learn/", include("courseway.learning.urls")),
     path("choose/", include(list_selection_urls(join_if_possible))),
     path("account/", include("courseway.orgs.sign_in_urls")),
     # The home of an organization shows launches and grades, which stand above the room of organizations.
@@ -45,7 +47,6 @@ urlpatterns = [
     path("courses/", include(list_course_urls(GradesOfCourses(release_completed, owe_newest, count_grades)))),
     path("courses/", include("courseway.grades.course_urls")),
     path("courses/", include("courseway.learning.course_urls")),
-    path("learn/", include("courseway.learning.urls")),
 ]
 
 handler400 = "courseway.errors.bad_request"

@@ -31,6 +31,8 @@ _VARIABLE = re.compile(r"\$[A-Za-z][A-Za-z0-9_.\-]*(?:<[^<>]*>)?")
 
 _BAD_ESCAPE = re.compile(rb"%(?![0-9A-Fa-f]{2})")
 _NOT_IN_URL = re.compile(r'[\x00-\x20\x7f\\"<>]')
+# What nearly every address of a launch looks like, and needs no closer look.
+_PLAIN_URL = re.compile(r"https?://[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?(?::[1-9][0-9]{0,3})?(?:[/?#][!#-;=?-\[\]-~]*)?")
 
 
 def parse_form(body: bytes) -> list[tuple[str, str]]:
@@ -54,6 +56,8 @@ def parse_form(body: bytes) -> list[tuple[str, str]]:
 
 def is_web_url(url: str) -> bool:
     """True for an absolute http or https URL that a browser may be sent to: a host, no blanks or control characters."""
+    if _PLAIN_URL.fullmatch(url):
+        return True
     if _NOT_IN_URL.search(url):
         return False
     try:

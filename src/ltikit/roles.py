@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import enum
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 
 from ltikit.launch import Role
 
@@ -55,7 +56,7 @@ _ADMINISTRATOR = frozenset({"administrator", "sysadmin", "accountadmin"})
 
 def split_roles(text: str) -> tuple[str, ...]:
     """The roles of a comma-separated list as LTI 1.1 sends them, blanks and empty entries left out."""
-    return tuple(role for role in (part.strip() for part in text.split(",")) if role)
+    return tuple([role for part in text.split(",") if (role := part.strip())])
 
 
 def parse_role(text: str) -> ParsedRole:
@@ -64,6 +65,10 @@ def parse_role(text: str) -> ParsedRole:
     Case and blanks do not count. The principal role decides, not the sub-role:
     `membership/Learner#Instructor` is a learner (LTI 1.3 core A.2.3.1).
     """
+    return _remember_role(text) if len(text) <= _REMEMBERED else _parse_role(text)
+
+
+def _parse_role(text: str) -> ParsedRole:
     folded = _BLANKS.sub("", text).casefold()
     address = folded.removeprefix("http://").removeprefix("https://")
     for vocabulary, scope in _VOCABULARIES:
@@ -77,6 +82,11 @@ def parse_role(text: str) -> ParsedRole:
     return ParsedRole(RoleScope.CONTEXT, short[1], short[2] or "")
 
 
+# The few spellings of an LMS come with every launch; what is longer than any of them is not kept.
+_REMEMBERED = 200
+_remember_role = lru_cache(maxsize=1000)(_parse_role)
+
+
 def strongest_role(roles: Iterable[str]) -> Role:
     """What the person may do in the launched context: teacher before mentor before student.
 
@@ -86,7 +96,7 @@ def strongest_role(roles: Iterable[str]) -> Role:
     `urn:lti:instrole:ims/lis/Observer`, with or without the context role NonCreditLearner, so that role makes
     a mentor of somebody who is no ordinary learner of the context.
     """
-    parsed = tuple(_parse_all(roles))
+    parsed = _parse_all(roles)
     principal = {role.name for role in parsed if role.scope is RoleScope.CONTEXT}
     if principal & _TEACHER:
         return Role.TEACHER
@@ -111,8 +121,8 @@ def is_test_user(roles: Iterable[str]) -> bool:
     return any(role.scope is RoleScope.SYSTEM and role.name == "testuser" for role in _parse_all(roles))
 
 
-def _parse_all(roles: Iterable[str]) -> Iterator[ParsedRole]:
-    return (parse_role(part) for entry in roles for part in split_roles(entry))
+def _parse_all(roles: Iterable[str]) -> list[ParsedRole]:
+    return [parse_role(part) for entry in roles for part in split_roles(entry)]
 
 
 def _is_ordinary_learner(role: ParsedRole) -> bool:

@@ -14,7 +14,7 @@ from courseway.courses.models import Assignment, Enrollment, Page, Role
 from courseway.kept_queries import KeptQuery
 from courseway.learning import own_standing
 from courseway.learning.models import Extension, Submission
-from courseway.lms import sessions
+from courseway.lms import visitors
 from courseway.lms.models import ContextMembership
 from tests.cast import Cast, make_cast
 from tests.courseway.grades.links import place_v11
@@ -53,8 +53,8 @@ def test_a_visitor_is_found_as_the_queryset_finds_them(cast: Cast) -> None:
         for role in (Role.STUDENT, Role.TEACHER):
             for context in (placed.context.pk, placed.context.pk + 1):
                 values = {"course": cast.course.pk, "person": person.pk, "context": context, "role": role.value}
-                kept = sessions._STILL_ENROLLED.first(**values)
-                assert describe(kept) == describe(sessions._find_still_enrolled(**values).first())  # type: ignore[arg-type]
+                kept = visitors._STILL_ENROLLED.first(**values)
+                assert describe(kept) == describe(visitors._find_still_enrolled(**values).first())  # type: ignore[arg-type]
                 found += kept is not None
     assert found == 1
 

@@ -7,6 +7,7 @@ from courseway.learning import account_views, feedback_views, views, work_views
 app_name = "learning"
 
 urlpatterns = [
+    path("assignments/<slug:assignment_id>/", work_views.assignment, name="assignment"),
     path("", views.dashboard, name="dashboard"),
     path("feedback/<slug:public_id>/", feedback_views.submission, name="submission"),
     path("shared/<str:token>/", feedback_views.shared, name="shared"),
@@ -14,7 +15,6 @@ urlpatterns = [
     path("review/", feedback_views.review, name="review"),
     path("account/", account_views.account, name="account"),
     path("courses/<slug:course_id>/", views.course, name="course"),
-    path("assignments/<slug:assignment_id>/", work_views.assignment, name="assignment"),
     path("assignments/<slug:assignment_id>/feedback/", work_views.feedback, name="feedback"),
     path("assignments/<slug:assignment_id>/start/", work_views.start, name="start"),
     path("assignments/<slug:assignment_id>/answers/", work_views.save, name="save"),

@@ -17,7 +17,6 @@ from typing import Any
 
 from django.contrib.messages import get_messages
 from django.http import HttpRequest, HttpResponse
-from django.middleware.csrf import get_token
 from django.shortcuts import render
 from django.template.loader import render_to_string
 from django.urls import get_script_prefix, set_script_prefix
@@ -28,6 +27,7 @@ from courseway.learning.access import Work
 from courseway.learning.models import Attempt
 from courseway.learning.work_pages import PageView, fill_pages, find_page, has_files, lay_out, recall_content
 from courseway.lms.due_dates import LmsDate
+from courseway.lms.middleware import form_token
 from courseway.orgs.visitor import visitor_of
 
 _TEMPLATE = "learning/work.html"
@@ -88,7 +88,7 @@ def show_work(request: HttpRequest, work: Work, attempts: list[Attempt], *, prob
     is_common = sheet.launch is not None and not problem and not (attempt and has_files(content))
     if is_common and not len(get_messages(request)):
         page = _render(sheet, get_language() or "")
-        return HttpResponse(page.replace(_PREFIX, get_script_prefix()).replace(_TOKEN, get_token(request)))
+        return HttpResponse(page.replace(_PREFIX, get_script_prefix()).replace(_TOKEN, form_token(request)))
     context = {**_describe(sheet, fill_pages(content, attempt)), "problem": problem}
     return render(request, _TEMPLATE, context, status=422 if problem else 200)
 

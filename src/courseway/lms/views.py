@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from urllib.parse import parse_qsl
 
 from django.conf import settings
 from django.db import IntegrityError, transaction
@@ -72,7 +73,7 @@ from ltikit.errors import (
     UnknownPlatformError,
 )
 from ltikit.launch import Launch, Message, Role
-from ltikit.parameters import MAX_BODY, parse_form, write_masked
+from ltikit.parameters import MAX_BODY, MAX_FIELDS, parse_form, write_masked
 from ltikit.returns import build_return_url
 from ltikit.v13 import login as v13_login
 from ltikit.v13.submission_review import ForUser
@@ -88,10 +89,7 @@ def login(request: HttpRequest) -> HttpResponse:
     try:
         if request.method not in ("GET", "POST"):
             raise LaunchMethodError
-        parameters = request.POST if request.method == "POST" else request.GET
-        request_to_login = v13_login.parse_login(
-            [(name, value) for name, values in parameters.lists() for value in values]
-        )
+        request_to_login = v13_login.parse_login(_read_login_fields(request))
         platform = _find_registration(request_to_login)
         trail.platform = platform
         if platform is None or platform.is_revoked:
@@ -413,6 +411,17 @@ def keys(request: HttpRequest) -> HttpResponse:
     response = HttpResponse(tool_keys.published_keyset(), content_type="application/json")
     response.headers["Cache-Control"] = f"public, max-age={tool_keys.KEYSET_SECONDS}"
     return response
+
+
+def _read_login_fields(request: HttpRequest) -> list[tuple[str, str]]:
+    query = request.META.get("QUERY_STRING", "")
+    if request.method == "GET" and query.isascii():
+        try:
+            return parse_qsl(query, keep_blank_values=True, max_num_fields=MAX_FIELDS)
+        except ValueError as error:
+            raise MalformedMessageError(f"the login request has more than {MAX_FIELDS} parameters") from error
+    parameters = request.POST if request.method == "POST" else request.GET
+    return [(name, value) for name, values in parameters.lists() for value in values]
 
 
 def _read_form(request: HttpRequest) -> list[tuple[str, str]]:

@@ -73,7 +73,7 @@ def verify_token(token: str, *, keys: Keyset, algorithms: Collection[str]) -> di
     kid = header.get("kid")
     if not isinstance(kid, str) or not kid:
         raise MissingParameterError("kid, in the token's header")
-    key = keys.find(kid)
+    key = keys.by_kid.get(kid)
     if key is None:
         reason = keys.refused.get(kid, "not in the keyset")
         raise UnknownKeyError(f"kid {_show(kid)}: {reason}")

@@ -59,10 +59,15 @@ class Keyset:
 
     keys: tuple[PublicKey, ...] = ()
     refused: Mapping[str, str] = field(default_factory=dict)
+    by_kid: Mapping[str, PublicKey] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        # Of several keys with one id the first counts.
+        object.__setattr__(self, "by_kid", {key.kid: key for key in reversed(self.keys)})
 
     def find(self, kid: str) -> PublicKey | None:
         """The key of that exact id, None if there is none: then the keyset may be out of date."""
-        return next((key for key in self.keys if key.kid == kid), None)
+        return self.by_kid.get(kid)
 
     def to_json(self) -> str:
         """For a cache; `from_json` reads it back. It is a valid keyset document too."""

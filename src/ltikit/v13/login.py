@@ -24,7 +24,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
-from urllib.parse import quote, urlencode, urlsplit, urlunsplit
+from urllib.parse import quote, urlsplit, urlunsplit
 
 from ltikit.errors import MalformedMessageError, MissingParameterError, PlatformRefusedError, StateError
 
@@ -39,6 +39,7 @@ MAX_ADDRESS = 16_000
 _ATTEMPT_ID = re.compile(r"[A-Za-z0-9_-]{22}")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _SURROGATE = re.compile(r"[\ud800-\udfff]")
+_UNRESERVED = re.compile(r"[A-Za-z0-9._~-]*")
 _PURPOSE = b"ltikit login attempt 2\n"
 _CLOCK_SKEW = timedelta(seconds=60)
 _KEPT_TARGET = 200
@@ -270,21 +271,14 @@ def build_authentication_url(
     A query that `authentication_url` already has is kept. Raises `MalformedMessageError` when the hints make the
     address longer than any server takes.
     """
-    parameters = {
-        "scope": "openid",
-        "response_type": "id_token",
-        "response_mode": "form_post",
-        "prompt": "none",
-        "client_id": client_id,
-        "redirect_uri": redirect_uri,
-        "login_hint": login.login_hint,
-        "state": state,
-        "nonce": nonce,
-    }
+    added = (
+        "scope=openid&response_type=id_token&response_mode=form_post&prompt=none"
+        f"&client_id={_escape(client_id)}&redirect_uri={_escape(redirect_uri)}&login_hint={_escape(login.login_hint)}"
+        f"&state={_escape(state)}&nonce={_escape(nonce)}"
+    )
     if login.lti_message_hint is not None:
-        parameters["lti_message_hint"] = login.lti_message_hint
+        added += f"&lti_message_hint={_escape(login.lti_message_hint)}"
     parts = urlsplit(authentication_url)
-    added = urlencode(parameters, quote_via=quote)
     address = urlunsplit(parts._replace(query=f"{parts.query}&{added}" if parts.query else added, fragment=""))
     if len(address) > MAX_ADDRESS:
         raise MalformedMessageError("login_hint and lti_message_hint are too long to be sent back")
@@ -322,6 +316,10 @@ def _collect(
         if _SURROGATE.search(value):
             raise MalformedMessageError(f"{name} is not text")
     return fields
+
+
+def _escape(value: str) -> str:
+    return value if _UNRESERVED.fullmatch(value) else quote(value, safe="")
 
 
 def _browser_mark(browser_secret: str) -> str:

@@ -1,0 +1,219 @@
+"""What every request goes through, in the order of `settings.MIDDLEWARE`.
+
+Launches take a shorter way than people who sign in: they have no session of Django's and no account, and a class that
+begins its lesson is in a hurry.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable
+from typing import Any
+
+from csp.middleware import CSPMiddleware
+from django.conf import settings
+from django.contrib.auth.middleware import AuthenticationMiddleware
+from django.contrib.auth.models import AnonymousUser
+from django.contrib.messages.middleware import MessageMiddleware
+from django.contrib.sessions.middleware import SessionMiddleware
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponse
+from django.middleware.common import CommonMiddleware
+from django.middleware.csrf import CSRF_ALLOWED_CHARS, CsrfViewMiddleware
+from django.middleware.security import SecurityMiddleware
+from django.urls import set_script_prefix
+from django.urls.base import get_script_prefix
+from django.utils.crypto import salted_hmac
+from django.utils.translation import gettext as _
+
+from courseway.lms.refusals import SessionEndedError
+from courseway.lms.sessions import (
+    AT,
+    read_ticket,
+    review_ticket_of,
+    selection_ticket_of,
+    session_path,
+    ticket_of,
+)
+from courseway.lms.visitors import visitor_of_review, visitor_of_ticket
+from courseway.orgs.models import Account
+from courseway.orgs.visitor import Visitor
+
+Answer = Callable[[HttpRequest], Any]
+
+_right_hosts: set[str] = set()
+_CSRF_SALT = "courseway.lms.sessions.csrf"
+_CSRF_PLACES = {one: place for place, one in enumerate(CSRF_ALLOWED_CHARS)}
+# Below the session's path: what a selection's ticket opens.
+_CHOOSE = "/choose/"
+# The one page below /lti/ for people who signed in here: the LMS opens it, an owner confirms it.
+_REGISTER = "/lti/register/"
+
+
+class HeadersMiddleware:
+    """What a browser may do with a page: the headers of django-csp and of Django's `SecurityMiddleware`.
+
+    There are few kinds of pages, so the headers are worked out once for each kind.
+    """
+
+    def __init__(self, get_response: Answer) -> None:
+        self.get_response = get_response
+        self._policy = CSPMiddleware(get_response)
+        self._security: Any = SecurityMiddleware(get_response)
+        self._of_kind: dict[object, list[tuple[str, str]]] = {}
+
+    def __call__(self, request: HttpRequest) -> Any:
+        self._policy.process_request(request)
+        response = self.get_response(request)
+        own = [name for name in response.__dict__ if name.startswith("_csp_")]
+        if (own and own != ["_csp_replace"]) or "_csp_nonce" in request.__dict__:
+            return self._security.process_response(request, self._policy.process_response(request, response))
+        replaced = response.__dict__.get("_csp_replace", {})
+        kind = request.META["wsgi.url_scheme"], *[(name, *values) for name, values in replaced.items()]
+        headers = self._of_kind.get(kind)
+        if headers is None:
+            headers = self._of_kind[kind] = self._work_out(request, replaced)
+        for name, value in headers:
+            if name not in response.headers:
+                response.headers[name] = value
+        return response
+
+    def _work_out(self, request: HttpRequest, replaced: dict[str, list[str]]) -> list[tuple[str, str]]:
+        blank = HttpResponse()
+        before = set(blank.headers)
+        blank._csp_replace = replaced  # type: ignore[attr-defined]
+        self._security.process_response(request, self._policy.process_response(request, blank))
+        return [(name, value) for name, value in blank.headers.items() if name not in before]
+
+
+class LaunchSessionMiddleware:
+    """Recognises the pages of a launch by their path and hides the path from everything below.
+
+    `/at/<reference>` becomes part of the script prefix, so that every `{% url %}` of the page stays in its session.
+    """
+
+    def __init__(self, get_response: Answer) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> Any:
+        if not request.path_info.startswith(AT):
+            return self.get_response(request)
+        reference, _, rest = request.path_info[len(AT) :].partition("/")
+        ticket = read_ticket(request, reference)
+        # The sign-in session of the same browser has no say here, in either direction.
+        request.COOKIES.pop(settings.SESSION_COOKIE_NAME, None)
+        request.COOKIES.pop(settings.CSRF_COOKIE_NAME, None)
+        request.launch_ticket = ticket  # type: ignore[attr-defined]
+        request.path_info = "/" + rest
+        before = get_script_prefix()
+        set_script_prefix(session_path(reference))
+        try:
+            response = self.get_response(request)
+        finally:
+            set_script_prefix(before)
+        response._csp_replace = {"frame-ancestors": ["*"]}  # any LMS may frame a launch
+        response.headers.setdefault("Cache-Control", "no-store, private")
+        return response
+
+
+class SignInMiddleware:
+    """What belongs to people who sign in: session, account, messages, addresses that lack a slash. Launches have no
+    session and no account, and do not pay for them.
+
+    Messages too are kept from the addresses to which LMSs send: whatever waits there would be shown in the wrong place.
+    """
+
+    def __init__(self, get_response: Answer) -> None:
+        self.to_lms = get_response
+        self.to_launch: Answer = MessageMiddleware(get_response)
+        self.to_account: Answer = SessionMiddleware(AuthenticationMiddleware(self.to_launch))
+        self._common = CommonMiddleware(get_response)
+
+    def __call__(self, request: HttpRequest) -> Any:
+        _check_host(request)
+        if hasattr(request, "launch_ticket"):
+            response = self.to_launch(request)
+        else:
+            response = self.to_lms(request) if _is_for_lms(request) else self.to_account(request)
+        return self._common.process_response(request, response)
+
+
+def _check_host(request: HttpRequest) -> None:
+    """Refuses a request to a host that we are not; what was seen to be right is not looked at again."""
+    host = request.META.get("HTTP_HOST", "")
+    if host not in _right_hosts:
+        request.get_host()
+        if len(_right_hosts) < 100:
+            _right_hosts.add(host)
+
+
+def _is_for_lms(request: HttpRequest) -> bool:
+    return request.path_info.startswith("/lti/") and not request.path_info.startswith(_REGISTER)
+
+
+class LaunchCsrfMiddleware(CsrfViewMiddleware):
+    """CSRF protection without a cookie of its own for launches: frames of other sites keep no ordinary cookies.
+
+    The secret is derived from the signed ticket, which only this browser has.
+    """
+
+    def _get_secret(self, request: HttpRequest) -> str | None:
+        ticket = ticket_of(request) or selection_ticket_of(request) or review_ticket_of(request)
+        if ticket is None:
+            return super()._get_secret(request)  # type: ignore[misc, no-any-return]
+        return salted_hmac(_CSRF_SALT, f"{ticket.reference}:{ticket.expires}").hexdigest()[:32]
+
+    def process_request(self, request: HttpRequest) -> None:
+        if _has_ticket(request):
+            request.META["CSRF_COOKIE"] = self._get_secret(request)
+        elif not _is_for_lms(request):  # what LMSs send has its own signature
+            super().process_request(request)
+
+    def _set_csrf_cookie(self, request: HttpRequest, response: HttpResponse) -> None:
+        if not _has_ticket(request) and not _is_for_lms(request):
+            super()._set_csrf_cookie(request, response)  # type: ignore[misc]
+
+
+def form_token(request: HttpRequest) -> str:
+    """The proof that a form is of this session's page, as `get_token` gives it for everybody.
+
+    It is another one each time, so that nobody learns the secret by watching how well pages can be compressed; Django
+    takes five hundred calls to make one.
+    """
+    secret: str = request.META["CSRF_COOKIE"]
+    count = len(CSRF_ALLOWED_CHARS)
+    mask = [byte % count for byte in secrets.token_bytes(len(secret))]
+    hidden = [(_CSRF_PLACES[one] + other) % count for one, other in zip(secret, mask, strict=True)]
+    return "".join([CSRF_ALLOWED_CHARS[place] for place in (*mask, *hidden)])
+
+
+def _has_ticket(request: HttpRequest) -> bool:
+    return getattr(request, "launch_ticket", None) is not None
+
+
+class VisitorMiddleware:
+    """Finds out who is asking: the person of a launch, or the account that signed in - never both."""
+
+    def __init__(self, get_response: Answer) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> Any:
+        if hasattr(request, "launch_ticket"):
+            request.user = AnonymousUser()
+            visitor: Visitor | None
+            if selection_ticket_of(request) is not None:
+                if not request.path_info.startswith(_CHOOSE):
+                    raise PermissionDenied(_("First choose what to open."))
+                visitor = Visitor()
+            else:
+                visitor = visitor_of_ticket(request) or visitor_of_review(request)
+            if visitor is None:
+                from courseway.lms.views import refuse  # the page lives with the launch views
+
+                return refuse(request, SessionEndedError())
+        elif _is_for_lms(request):
+            visitor = Visitor()
+        else:
+            visitor = Visitor(account=request.user if isinstance(request.user, Account) else None)
+        request.visitor = visitor  # type: ignore[attr-defined]
+        return self.get_response(request)
