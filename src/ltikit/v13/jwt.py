@@ -77,7 +77,7 @@ def verify_token(token: str, *, keys: Keyset, algorithms: Collection[str]) -> di
     if key is None:
         reason = keys.refused.get(kid, "not in the keyset")
         raise UnknownKeyError(f"kid {_show(kid)}: {reason}")
-    if key.key_type != _KEY_TYPES[algorithm] or key.algorithm not in ("", algorithm):
+    if key.members["kty"] != _KEY_TYPES[algorithm] or key.algorithm not in ("", algorithm):
         raise BadSignatureError(f"key {_show(kid)} is not for {algorithm}")
     try:
         signed = jws.deserialize_compact(token, key.jose, registry=_make_registry(frozenset(algorithms)))
