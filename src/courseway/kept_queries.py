@@ -7,7 +7,8 @@ same model instances.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from datetime import datetime
 from typing import Any, Generic, TypeVar
 
 from django.db import DEFAULT_DB_ALIAS, connections, models
@@ -21,6 +22,18 @@ _SAMPLES: dict[type[Any], Callable[[int], Any]] = {
     int: lambda number: 987_654_000 + number,
     str: lambda number: f"sample value {number}",
 }
+
+
+def run_kept(sql: str, parameters: Sequence[int | str | datetime]) -> list[Any]:
+    """The rows of a statement that is always written the same, with `%s` for its parameters: by the shortest way that
+    the database has."""
+    connection: Any = connections[DEFAULT_DB_ALIAS]
+    rows = connection.run_prepared(sql, parameters) if connection.vendor == "postgresql" else None
+    if rows is None:
+        with connection.cursor() as cursor:
+            cursor.execute(sql, parameters)
+            rows = cursor.fetchall()
+    return list(rows)
 
 
 class KeptQuery(Generic[M]):
@@ -63,9 +76,7 @@ class _Written:
 
     def read(self, values: dict[str, int | str]) -> list[Any]:
         parameters = [kind(values[name]) if name else given for name, kind, given in self._parameters]
-        with connections[DEFAULT_DB_ALIAS].cursor() as cursor:
-            cursor.execute(self._sql, parameters)
-            rows = cursor.fetchall()
+        rows = run_kept(self._sql, parameters)
         return [self._make(row) for row in self._compiler.apply_converters(rows, self._converters)]
 
     def _make(self, row: Any) -> models.Model:

@@ -32,7 +32,9 @@ _VARIABLE = re.compile(r"\$[A-Za-z][A-Za-z0-9_.\-]*(?:<[^<>]*>)?")
 _BAD_ESCAPE = re.compile(rb"%(?![0-9A-Fa-f]{2})")
 _NOT_IN_URL = re.compile(r'[\x00-\x20\x7f\\"<>]')
 # What nearly every address of a launch looks like, and needs no closer look.
-_PLAIN_URL = re.compile(r"https?://[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?(?::[1-9][0-9]{0,3})?(?:[/?#][!#-;=?-\[\]-~]*)?")
+_PLAIN_URL = re.compile(
+    r"https?://[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?(?::[1-9][0-9]{0,3}|:[1-5][0-9]{4})?(?:[/?#][!#-;=?-\[\]-~]*)?"
+)
 
 
 def parse_form(body: bytes) -> list[tuple[str, str]]:
@@ -45,13 +47,22 @@ def parse_form(body: bytes) -> list[tuple[str, str]]:
         raise MalformedMessageError(f"the form has {len(body)} bytes, more than {MAX_BODY}")
     if _BAD_ESCAPE.search(body):
         raise MalformedMessageError("the form is not properly percent-encoded")
+    if b"\0" in body or b"%00" in body:
+        raise MalformedMessageError("the form has a field with a NUL character")
     try:
-        form = parse_qsl(body.decode("utf-8"), keep_blank_values=True, errors="strict", max_num_fields=MAX_FIELDS)
+        fields = [field.partition("=") for field in body.decode("utf-8").replace("+", " ").split("&") if field]
+        form = [(_decode(name), _decode(value)) for name, _, value in fields]
     except ValueError as error:  # UnicodeDecodeError is one
-        raise MalformedMessageError(f"the form is not UTF-8 or has more than {MAX_FIELDS} fields") from error
-    if any(not name or "\0" in name or "\0" in value for name, value in form):
-        raise MalformedMessageError("the form has a field without a name or with a NUL character")
+        raise MalformedMessageError("the form is not UTF-8") from error
+    if len(form) > MAX_FIELDS:
+        raise MalformedMessageError(f"the form has more than {MAX_FIELDS} fields")
+    if "" in dict(form):
+        raise MalformedMessageError("the form has a field without a name")
     return form
+
+
+def _decode(text: str) -> str:
+    return unquote(text, errors="strict") if "%" in text else text
 
 
 def is_web_url(url: str) -> bool:

@@ -1,14 +1,21 @@
 from __future__ import annotations
 
+from urllib.parse import parse_qsl, urlsplit
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ltikit.errors import MalformedMessageError
 from ltikit.parameters import (
+    _NOT_IN_URL,
+    _PLAIN_URL,
     add_custom_parameters,
     is_unexpanded,
+    is_web_url,
     normalise_name,
     normalise_parameters,
+    parse_form,
     read_url_parameters,
     single,
     split_list,
@@ -134,3 +141,31 @@ def test_parameters_in_an_address() -> None:
     assert url == "https://tool.example/a?custom_page=Start&x=1&custom_unit=a%20b"
     assert read_url_parameters(url) == [("custom_page", "Start"), ("custom_unit", "a b")]
     assert add_custom_parameters("https://tool.example/a", {"none": ""}) == "https://tool.example/a"
+
+
+@given(st.text("abz%+&=;2FfCc3é\N{SNOWMAN}-._~ \t/?#", max_size=40))
+def test_a_form_is_read_as_by_the_standard_library(text: str) -> None:
+    """Whatever is accepted has the same fields as `parse_qsl` reads, blank ones and repeated ones too."""
+    try:
+        form = parse_form(text.encode())
+    except MalformedMessageError:
+        return
+    assert form == parse_qsl(text, keep_blank_values=True)
+
+
+@given(st.one_of(st.text('htps:/@[]%.19a-Z?#\\<" é', max_size=30).map("http://".__add__), st.text(max_size=20)))
+def test_an_address_needs_no_closer_look_only_where_that_would_find_nothing(url: str) -> None:
+    """What is accepted at first sight has a host, a port if any, nothing that is not allowed - and is a web address."""
+    if _PLAIN_URL.fullmatch(url):
+        parts = urlsplit(url)
+        assert parts.scheme in ("http", "https")
+        assert parts.hostname
+        assert parts.port != 0
+        assert not _NOT_IN_URL.search(url)
+        assert is_web_url(url)
+
+
+@pytest.mark.parametrize("url", ["http://lms.example:0/", "http://lms.example:65536/", "http://:80/", "http://a b/"])
+def test_an_address_without_a_usable_host_is_none(url: str) -> None:
+    """A port out of range or a missing host makes no address."""
+    assert not is_web_url(url)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from base64 import urlsafe_b64encode
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -18,6 +19,7 @@ from django.db import connection, transaction
 
 from courseway import secrets_box
 from courseway.courses.models import Enrollment, Role
+from courseway.kept_queries import run_kept
 from courseway.lms.copies import make_child
 from courseway.lms.due_dates import store_due_dates
 from courseway.lms.known import Known
@@ -53,6 +55,7 @@ from ltikit.sections import read_sections
 from ltikit.v13.notices import read_notice_service
 from ltikit.vocabulary import LTI11_MIGRATION
 
+_OF_THE_COURSE = re.compile("section|date|due", re.IGNORECASE)
 SEND_MODES = ("grade_release", "always", "changed")
 
 
@@ -78,30 +81,26 @@ def repeat_arrival(launch: Launch, platform: KnownPlatform, *, asked: str, now: 
     platform in memory cannot let anybody in.
     """
     reference = new_id()
-    with connection.cursor() as cursor:
-        cursor.execute(
-            _REPEAT,
-            {
-                "reference": reference,
-                "at": connection.ops.adapt_datetimefield_value(now),
-                "replay_key": replay_key(platform.pk, launch.nonce),
-                "version": launch.version,
-                "context": launch.context.id if launch.context else "",
-                "config_version": platform.config_version,
-                "key": arrival_key(launch, platform.pk),
-                "fingerprint": fingerprint(launch, asked, platform.lti_id_field),
-            },
-        )
-        row = cursor.fetchone()
-    if row is None:
+    values: dict[str, int | str | datetime] = {
+        "reference": reference,
+        "at": connection.ops.adapt_datetimefield_value(now) or "",
+        "replay_key": replay_key(platform.pk, launch.nonce),
+        "version": launch.version,
+        "context": launch.context.id if launch.context else "",
+        "config_version": platform.config_version,
+        "key": arrival_key(launch, platform.pk),
+        "fingerprint": fingerprint(launch, asked, platform.lti_id_field),
+    }
+    rows = run_kept(_REPEAT, [values[name] for name in _REPEAT_NAMES])
+    if not rows:
         return None
-    organization_pk, person_pk, course_pk, context_pk, role, landed_on = row
+    ((organization_pk, person_pk, course_pk, context_pk, role, landed_on),) = rows
     kind, _, public_id = landed_on.partition("/")
     place = {"assignment_public_id": public_id} if kind == "assignment" else {"course_public_id": public_id}
     return Landing(reference, organization_pk, person_pk, course_pk, context_pk, role, **place)
 
 
-_REPEAT = """
+_NAMED = """
 INSERT INTO lms_launch (reference, at, replay_key, organization_id, platform_id, version, lms_context_id, context_id,
                         person_id, course_id, assignment_id, role, outcome, code, step, detail, rule, landed_on)
 SELECT %(reference)s, %(at)s, %(replay_key)s, p.organization_id, p.id, %(version)s, %(context)s, a.context_id,
@@ -123,6 +122,8 @@ SELECT %(reference)s, %(at)s, %(replay_key)s, p.organization_id, p.id, %(version
 ON CONFLICT (replay_key) DO NOTHING
 RETURNING organization_id, person_id, course_id, context_id, role, landed_on
 """
+_REPEAT_NAMES = re.findall(r"%\((\w+)\)s", _NAMED)
+_REPEAT = re.sub(r"%\(\w+\)s", "%s", _NAMED)
 
 
 def arrive(
@@ -291,8 +292,7 @@ def _facts_of_the_course(launch: Launch) -> list[tuple[str, str]]:
     """The parameters that may say in which section somebody is, and when work is due; blank ones say that it is not."""
     sent = launch.raw if launch.version == "1.1" else launch.raw.get(vocabulary.CUSTOM)
     named = {**launch.custom_lists, **(sent if isinstance(sent, Mapping) else {})}
-    words = ("section", "date", "due")
-    return sorted((name, str(value)) for name, value in named.items() if any(word in name.lower() for word in words))
+    return sorted([(name, str(value)) for name, value in named.items() if _OF_THE_COURSE.search(name)])
 
 
 def _former_ids(launch: Launch) -> Any:

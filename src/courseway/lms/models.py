@@ -485,7 +485,12 @@ class Arrival(models.Model):
 
 
 class Launch(models.Model):
-    """One message from a platform and what became of it. The unique `replay_key` is the replay guard."""
+    """One message from a platform and what became of it. The unique `replay_key` is the replay guard.
+
+    The log is the table that grows fastest, and a class opens one assignment at once: the database checks none of its
+    references, since each check would lock the same few rows. What is deleted is taken out of it all the same; an id
+    that a launch of that very moment still wrote leads nowhere.
+    """
 
     class Outcome(models.TextChoices):
         OK = "ok", _("opened")
@@ -495,14 +500,26 @@ class Launch(models.Model):
     reference = models.CharField(max_length=20, unique=True, default=new_id, editable=False)
     at = models.DateTimeField(default=timezone.now)
     replay_key = models.CharField(max_length=43, unique=True, null=True)
-    organization = models.ForeignKey(Organization, on_delete=models.CASCADE, null=True, related_name="launches")
-    platform = models.ForeignKey(Platform, on_delete=models.SET_NULL, null=True, related_name="launches")
+    organization = models.ForeignKey(
+        Organization, on_delete=models.CASCADE, null=True, related_name="launches", db_constraint=False, db_index=False
+    )
+    platform = models.ForeignKey(
+        Platform, on_delete=models.SET_NULL, null=True, related_name="launches", db_constraint=False, db_index=False
+    )
     version = models.CharField(max_length=3, blank=True)
     lms_context_id = models.CharField(max_length=255, blank=True)  # as the message said, also of a refused one
-    context = models.ForeignKey(Context, on_delete=models.SET_NULL, null=True, related_name="launches")
-    person = models.ForeignKey(Person, on_delete=models.SET_NULL, null=True, related_name="launches")
-    course = models.ForeignKey(Course, on_delete=models.SET_NULL, null=True, related_name="launches")
-    assignment = models.ForeignKey(Assignment, on_delete=models.SET_NULL, null=True, related_name="launches")
+    context = models.ForeignKey(
+        Context, on_delete=models.SET_NULL, null=True, related_name="launches", db_constraint=False
+    )
+    person = models.ForeignKey(
+        Person, on_delete=models.SET_NULL, null=True, related_name="launches", db_constraint=False
+    )
+    course = models.ForeignKey(
+        Course, on_delete=models.SET_NULL, null=True, related_name="launches", db_constraint=False
+    )
+    assignment = models.ForeignKey(
+        Assignment, on_delete=models.SET_NULL, null=True, related_name="launches", db_constraint=False
+    )
     role = models.CharField(max_length=10, blank=True)
     outcome = models.CharField(max_length=10, choices=Outcome.choices)
     code = models.CharField(max_length=40, blank=True)  # of the refusal or notice

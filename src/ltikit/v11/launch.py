@@ -121,15 +121,17 @@ class _Fields:
 
     def exact(self, name: str) -> str:
         """The value as sent, "" if absent; two different values for one name are refused."""
-        values = self._values.get(name, [])
-        if len(set(values)) > 1:
+        values = self._values.get(name)
+        if values is None:
+            return ""
+        if len(values) > 1 and len(set(values)) > 1:
             raise MalformedMessageError(f"{name} was sent twice with different values")
-        return values[0] if values else ""
+        return values[0]
 
     def text(self, name: str) -> str:
         """The value without blanks around it; "" if absent or an unexpanded `$Variable`."""
         value = self.exact(name).strip()
-        return "" if is_unexpanded(value) else value
+        return "" if value[:1] == "$" and is_unexpanded(value) else value
 
     def id(self, name: str) -> str:
         """An id of the platform: the text, refused when it is longer than any id may be."""
