@@ -1,4 +1,4 @@
-"""Statements that go straight to PostgreSQL: the same answers as by the ordinary way, which takes over when they cannot."""
+"""Statements that go straight to PostgreSQL: the same answers as by the ordinary way, which helps out where needed."""
 
 from __future__ import annotations
 
