@@ -7,8 +7,7 @@ same model instances.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from datetime import datetime
+from collections.abc import Callable
 from typing import Any, Generic, TypeVar
 
 from django.db import DEFAULT_DB_ALIAS, connections, models
@@ -16,24 +15,14 @@ from django.db.models import QuerySet
 from django.db.models.base import ModelState
 from django.db.models.signals import post_init, pre_init
 
+from courseway.postgresql.statements import run_kept
+
 M = TypeVar("M", bound=models.Model)
 # Stand for the values while the SQL is written; no query has such constants of its own.
 _SAMPLES: dict[type[Any], Callable[[int], Any]] = {
     int: lambda number: 987_654_000 + number,
     str: lambda number: f"sample value {number}",
 }
-
-
-def run_kept(sql: str, parameters: Sequence[int | str | datetime]) -> list[Any]:
-    """The rows of a statement that is always written the same, with `%s` for its parameters: by the shortest way that
-    the database has."""
-    connection: Any = connections[DEFAULT_DB_ALIAS]
-    rows = connection.run_prepared(sql, parameters) if connection.vendor == "postgresql" else None
-    if rows is None:
-        with connection.cursor() as cursor:
-            cursor.execute(sql, parameters)
-            rows = cursor.fetchall()
-    return list(rows)
 
 
 class KeptQuery(Generic[M]):

@@ -11,7 +11,7 @@ from django.db import connection, transaction
 from django.db.utils import DataError, OperationalError, ProgrammingError
 from django.test.utils import CaptureQueriesContext
 
-from courseway.kept_queries import run_kept
+from courseway.postgresql.statements import run_kept
 
 pytestmark = [
     pytest.mark.django_db(transaction=True),

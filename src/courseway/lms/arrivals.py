@@ -19,7 +19,6 @@ from django.db import connection, transaction
 
 from courseway import secrets_box
 from courseway.courses.models import Enrollment, Role
-from courseway.kept_queries import run_kept
 from courseway.lms.copies import make_child
 from courseway.lms.due_dates import store_due_dates
 from courseway.lms.known import Known
@@ -46,6 +45,7 @@ from courseway.lms.trusted_emails import find_trusted_person
 from courseway.lms.upgrades import Former, find_former, remember_former, supersede_older
 from courseway.orgs.ids import new_id
 from courseway.orgs.models import Person
+from courseway.postgresql.statements import run_kept
 from ltikit import vocabulary
 from ltikit.dates import read_due_dates
 from ltikit.errors import ReplayError, UnknownDeploymentError

@@ -100,7 +100,7 @@ def authorization_header(
         oauth.append(("oauth_body_hash", base64.b64encode(digest).decode("ascii")))
     base_string = build_base_string(method, url, [*read_query(url), *oauth])
     oauth.append(("oauth_signature", compute_signature(base_string, secret=secret, method=signature_method)))
-    return "OAuth " + ", ".join(f'{escape(name)}="{escape(value)}"' for name, value in oauth)
+    return "OAuth " + ", ".join(f'{_escape(name)}="{_escape(value)}"' for name, value in oauth)
 
 
 def build_base_string(method: str, url: str, parameters: Pairs) -> str:
@@ -114,14 +114,14 @@ def build_base_string(method: str, url: str, parameters: Pairs) -> str:
         base_uri = base_string_uri(url)
     except ValueError as error:
         raise MalformedMessageError(f"the address cannot be signed: {error}") from error
-    pairs = sorted([(escape(name), escape(value)) for name, value in parameters if name != "oauth_signature"])
+    pairs = sorted([(_escape(name), _escape(value)) for name, value in parameters if name != "oauth_signature"])
     # What is encoded already holds no other characters that have to be encoded once more (§3.4.1.1).
     normalized = "&".join([f"{name}={value}" for name, value in pairs])
     twice = normalized.replace("%", "%25").replace("=", "%3D").replace("&", "%26")
-    return f"{method.upper()}&{escape(base_uri)}&{twice}"
+    return f"{method.upper()}&{_escape(base_uri)}&{twice}"
 
 
-def escape(value: str) -> str:
+def _escape(value: str) -> str:
     """Percent-encoded as OAuth wants it: everything but letters, digits and `-._~` (RFC 5849 §3.6)."""
     return value if _UNRESERVED.fullmatch(value) else quote(value, safe="~")
 
@@ -134,7 +134,7 @@ def compute_signature(base_string: str, *, secret: str, method: str) -> str:
     _require_secret(secret)
     if method not in SIGNATURE_METHODS:
         raise UnsupportedAlgorithmError(f"oauth_signature_method is {method!r}")
-    key = f"{escape(secret)}&".encode("ascii")
+    key = f"{_escape(secret)}&".encode("ascii")
     digest = hmac.new(key, base_string.encode("utf-8"), SIGNATURE_METHODS[method]).digest()
     return base64.b64encode(digest).decode("ascii")
 
