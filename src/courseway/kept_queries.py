@@ -7,7 +7,7 @@ same model instances.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, Generic, TypeVar
 
 from django.db import DEFAULT_DB_ALIAS, connections, models
@@ -18,6 +18,7 @@ from django.db.models.signals import post_init, pre_init
 from courseway.postgresql.statements import run_kept
 
 M = TypeVar("M", bound=models.Model)
+N = TypeVar("N", bound=models.Model)
 # Stand for the values while the SQL is written; no query has such constants of its own.
 _SAMPLES: dict[type[Any], Callable[[int], Any]] = {
     int: lambda number: 987_654_000 + number,
@@ -37,11 +38,28 @@ class KeptQuery(Generic[M]):
         return rows[0] if rows else None
 
     def all(self, **values: int | str) -> list[M]:
+        return self.written().read(values)
+
+    def written(self) -> _Written:
+        """The query as it is written for this database."""
         vendor = connections[DEFAULT_DB_ALIAS].vendor
-        written = self._written.get(vendor)
-        if written is None:
-            written = self._written[vendor] = _Written(self._build, self._values)
-        return written.read(values)
+        found = self._written.get(vendor)
+        if found is None:
+            found = self._written[vendor] = _Written(self._build, self._values)
+        return found
+
+
+def first_of_both(
+    one: KeptQuery[M], values: Mapping[str, int | str], other: KeptQuery[N], other_values: Mapping[str, int | str]
+) -> tuple[M | None, N | None]:
+    """The first row of each of two queries, asked in one statement. Without one there is no other."""
+    left, right = one.written(), other.written()
+    sql = f"SELECT * FROM ({left.sql}) AS one LEFT JOIN ({right.sql}) AS other ON TRUE LIMIT 1"  # noqa: S608
+    rows = run_kept(sql, [*left.fill(values), *right.fill(other_values)])
+    if not rows:
+        return None, None
+    row = tuple(rows[0])
+    return left.make(row[: left.width]), right.make(row[left.width :])
 
 
 class _Written:
@@ -50,7 +68,7 @@ class _Written:
     def __init__(self, build: Callable[..., QuerySet[Any]], kinds: dict[str, type[int] | type[str]]) -> None:
         samples = {name: _SAMPLES[kind](number) for number, (name, kind) in enumerate(kinds.items())}
         self._compiler: Any = build(**samples).query.get_compiler(using=DEFAULT_DB_ALIAS)
-        self._sql, parameters = self._compiler.as_sql()
+        self.sql, parameters = self._compiler.as_sql()
         names = {sample: name for name, sample in samples.items()}
         # Of each parameter: the name of the value that goes there, its type (PostgreSQL has several integers), itself.
         self._parameters = [
@@ -62,16 +80,21 @@ class _Written:
         self._converters = self._compiler.get_converters([column for column, _, _ in select])
         self._maker = _Maker(self._compiler.klass_info, select)
         self._annotations = tuple(self._compiler.annotation_col_map.items())
+        self.width = len(select)
 
-    def read(self, values: dict[str, int | str]) -> list[Any]:
-        parameters = [kind(values[name]) if name else given for name, kind, given in self._parameters]
-        rows = run_kept(self._sql, parameters)
-        return [self._make(row) for row in self._compiler.apply_converters(rows, self._converters)]
+    def read(self, values: Mapping[str, int | str]) -> list[Any]:
+        return [self.make(row) for row in run_kept(self.sql, self.fill(values))]
 
-    def _make(self, row: Any) -> models.Model:
+    def fill(self, values: Mapping[str, int | str]) -> list[Any]:
+        """The parameters of the statement, in their order."""
+        return [kind(values[name]) if name else given for name, kind, given in self._parameters]
+
+    def make(self, row: Any) -> Any:
+        """The model of a row; None for a row of nothing but NULL."""
+        (row,) = self._compiler.apply_converters([row], self._converters)
         made = self._maker.make(row)
-        assert made is not None  # noqa: S101 - a row of the model itself has its key
-        made.__dict__.update([(name, row[position]) for name, position in self._annotations])
+        if made is not None:
+            made.__dict__.update([(name, row[position]) for name, position in self._annotations])
         return made
 
 

@@ -122,7 +122,7 @@ MIDDLEWARE = [
     "courseway.lms.middleware.SignInMiddleware",
     "courseway.lms.middleware.LaunchCsrfMiddleware",
     "allauth.account.middleware.AccountMiddleware",
-    "courseway.lms.middleware.VisitorMiddleware",
+    "courseway.learning.arriving.ArrivingMiddleware",
 ]
 
 ROOT_URLCONF = "courseway.urls"

@@ -9,9 +9,10 @@ from typing import Any
 import pytest
 from django.db import connection
 from django.db.models import Model, QuerySet
+from django.http import HttpRequest
 
 from courseway.courses.models import Assignment, Enrollment, Page, Role
-from courseway.kept_queries import KeptQuery
+from courseway.kept_queries import KeptQuery, first_of_both
 from courseway.learning import own_standing
 from courseway.learning.models import Extension, Submission
 from courseway.lms import visitors
@@ -40,8 +41,8 @@ def test_the_standing_is_what_the_queryset_says(cast: Cast) -> None:
         for person in (cast.sam, cast.sue, cast.mia):
             values: dict[str, Any] = {"public_id": assignment.public_id, "person": person.pk}
             queryset: QuerySet[Assignment] = own_standing._find(**values)
-            assert describe(own_standing._STANDING.first(**values)) == describe(queryset.first())
-    assert own_standing.find_standing("nowhere", cast.sam.pk) is None
+            assert describe(own_standing.STANDING.first(**values)) == describe(queryset.first())
+    assert own_standing.find_standing(HttpRequest(), "nowhere", cast.sam.pk) is None
 
 
 def test_a_visitor_is_found_as_the_queryset_finds_them(cast: Cast) -> None:
@@ -53,10 +54,40 @@ def test_a_visitor_is_found_as_the_queryset_finds_them(cast: Cast) -> None:
         for role in (Role.STUDENT, Role.TEACHER):
             for context in (placed.context.pk, placed.context.pk + 1):
                 values = {"course": cast.course.pk, "person": person.pk, "context": context, "role": role.value}
-                kept = visitors._STILL_ENROLLED.first(**values)
+                kept = visitors.STILL_ENROLLED.first(**values)
                 assert describe(kept) == describe(visitors._find_still_enrolled(**values).first())  # type: ignore[arg-type]
                 found += kept is not None
     assert found == 1
+
+
+def test_two_queries_in_one_statement_are_the_same_two(cast: Cast) -> None:
+    """Asked together they give what each gives alone; without a first there is no second, a first may stand alone."""
+    placed = place_v11(cast.operators)
+    ContextMembership.objects.create(context=placed.context, person=cast.sam, role=Role.STUDENT, active=True)
+    Submission.objects.create(assignment=cast.operators, person=cast.sam, comment="well done")
+    enrolled = {"course": cast.course.pk, "person": cast.sam.pk, "context": placed.context.pk, "role": "student"}
+    for public_id in (cast.operators.public_id, cast.loops.public_id, "nowhere"):
+        wanted: dict[str, int | str] = {"public_id": public_id, "person": cast.sam.pk}
+        one, other = first_of_both(visitors.STILL_ENROLLED, enrolled, own_standing.STANDING, wanted)
+        assert describe(one) == describe(visitors.STILL_ENROLLED.first(**enrolled))
+        assert describe(other) == describe(own_standing.STANDING.first(**wanted))
+        nobody = first_of_both(visitors.STILL_ENROLLED, {**enrolled, "role": "mentor"}, own_standing.STANDING, wanted)
+        assert nobody == (None, None)
+
+
+def test_a_standing_that_was_noted_is_used_for_that_person_and_assignment_alone(cast: Cast) -> None:
+    """What was read for one page says nothing about another assignment or another person."""
+    Submission.objects.create(assignment=cast.operators, person=cast.sam)
+    request = HttpRequest()
+    row = own_standing.STANDING.first(public_id=cast.operators.public_id, person=cast.sam.pk)
+    assert row is not None
+    own_standing.remember_standing(request, row, cast.sam.pk)
+    for assignment, person in ((cast.operators, cast.sue), (cast.loops, cast.sam), (cast.operators, cast.sam)):
+        found = own_standing.find_standing(request, assignment.public_id, person.pk)
+        assert found is not None
+        assert found[0].pk == assignment.pk
+        assert found[1].person_pk == person.pk
+        assert (found[1].submission is not None) == ((assignment, person) == (cast.operators, cast.sam))
 
 
 def test_a_value_that_does_not_reach_the_database_is_a_mistake(cast: Cast) -> None:
@@ -74,11 +105,11 @@ def test_a_value_that_does_not_reach_the_database_is_a_mistake(cast: Cast) -> No
 def test_each_thread_asks_by_its_own_connection() -> None:
     """A query that one thread wrote serves the others, each by its own connection."""
     cast = make_cast()
-    own_standing.find_standing(cast.operators.public_id, cast.sam.pk)
+    own_standing.find_standing(HttpRequest(), cast.operators.public_id, cast.sam.pk)
     seen: list[int] = []
 
     def ask() -> None:
-        found = own_standing.find_standing(cast.operators.public_id, cast.sam.pk)
+        found = own_standing.find_standing(HttpRequest(), cast.operators.public_id, cast.sam.pk)
         seen.append(found[0].pk if found else 0)
         connection.close()
 

@@ -68,7 +68,7 @@ def get_assignment_to_see(request: HttpRequest, public_id: str) -> tuple[CourseA
 def see_assignment(request: HttpRequest, public_id: str) -> tuple[CourseAccess, Assignment, Standing]:
     """The same, with how the person of the launch stands with it, which is read in the same statement."""
     person = visitor_of(request).person
-    found = find_standing(public_id, person.pk if person else 0)
+    found = find_standing(request, public_id, person.pk if person else 0)
     if found is None:
         raise PermissionDenied(_("This assignment does not exist, or you are not in its course."))
     assignment, standing = found
@@ -92,7 +92,7 @@ def own_work(request: HttpRequest, access: CourseAccess, assignment: Assignment,
     if access.role != Role.STUDENT or access.person is None:
         raise PermissionDenied(_("Only students of the course work on its assignments."))
     if standing.person_pk != access.person.pk:  # somebody who signed in: who they are there is known only now
-        found = find_standing(assignment.public_id, access.person.pk)
+        found = find_standing(request, assignment.public_id, access.person.pk)
         if found is None:
             raise PermissionDenied(_("This assignment does not exist, or you are not in its course."))
         standing = found[1]

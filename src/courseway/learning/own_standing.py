@@ -8,12 +8,15 @@ from typing import Any
 
 from django.db.models import Aggregate, F, FilteredRelation, Func, OuterRef, Q, QuerySet, Subquery, TextField
 from django.db.models.functions import Cast
+from django.http import HttpRequest
 
 from courseway.courses.models import Assignment, Page, Question
 from courseway.kept_queries import KeptQuery
 from courseway.learning.lateness import Due, Dues, find_due
 from courseway.learning.models import Extension, Submission
 from courseway.lms.due_dates import may_have_date
+
+_READ_ALREADY = "_courseway_standing"
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,15 +36,22 @@ class Standing:
         return find_due(assignment, None, self.extended_to)
 
 
-def find_standing(public_id: str, person_pk: int) -> tuple[Assignment, Standing] | None:
+def find_standing(request: HttpRequest, public_id: str, person_pk: int) -> tuple[Assignment, Standing] | None:
     """The assignment, whatever has become of it and whoever may see it, with its module; and the person's standing."""
-    row: Any = _STANDING.first(public_id=public_id, person=person_pk)
+    row, known_pk = request.__dict__.get(_READ_ALREADY, (None, 0))
+    if row is None or (row.public_id, known_pk) != (public_id, person_pk):
+        row = STANDING.first(public_id=public_id, person=person_pk)
     if row is None:
         return None
     # The joined submission becomes an attribute of the row where there is one.
     own = getattr(row, "own", None)
     standing = Standing(person_pk, own, row.extended_to, row.may_have_lms_date, row.content_mark or "")
     return row, standing
+
+
+def remember_standing(request: HttpRequest, row: Assignment, person_pk: int) -> None:
+    """Notes an answer to `STANDING` that was read for this very request, so that nothing has to ask again."""
+    request.__dict__[_READ_ALREADY] = row, person_pk
 
 
 def _find(*, public_id: str, person: int) -> QuerySet[Assignment]:
@@ -59,7 +69,7 @@ def _find(*, public_id: str, person: int) -> QuerySet[Assignment]:
     )
 
 
-_STANDING = KeptQuery(_find, public_id=str, person=int)
+STANDING = KeptQuery(_find, public_id=str, person=int)
 
 
 def _content_mark() -> Subquery:

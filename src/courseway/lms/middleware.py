@@ -29,6 +29,7 @@ from django.utils.translation import gettext as _
 from courseway.lms.refusals import SessionEndedError
 from courseway.lms.sessions import (
     AT,
+    Ticket,
     read_ticket,
     review_ticket_of,
     selection_ticket_of,
@@ -206,7 +207,8 @@ class VisitorMiddleware:
                     raise PermissionDenied(_("First choose what to open."))
                 visitor = Visitor()
             else:
-                visitor = visitor_of_ticket(request) or visitor_of_review(request)
+                ticket = ticket_of(request)
+                visitor = self.find_visitor(request, ticket) if ticket else visitor_of_review(request)
             if visitor is None:
                 from courseway.lms.views import refuse  # the page lives with the launch views
 
@@ -217,3 +219,7 @@ class VisitorMiddleware:
             visitor = Visitor(account=request.user if isinstance(request.user, Account) else None)
         request.visitor = visitor  # type: ignore[attr-defined]
         return self.get_response(request)
+
+    def find_visitor(self, request: HttpRequest, ticket: Ticket) -> Visitor | None:
+        """Who comes with a launch's ticket; None if the LMS no longer says so."""
+        return visitor_of_ticket(request, ticket)

@@ -250,11 +250,11 @@ def session_path(reference: str) -> str:
 
 
 def _below(prefix: str, name: str, *arguments: str) -> str:
-    return quote(prefix, safe=RFC3986_SUBDELIMS + "/~:@") + _path_of(name, *arguments)
+    return quote(prefix, safe=RFC3986_SUBDELIMS + "/~:@") + path_of(name, *arguments)
 
 
 @lru_cache(maxsize=4096)
-def _path_of(name: str, *arguments: str) -> str:
+def path_of(name: str, *arguments: str) -> str:
     """The path of a page without the "/" before it. Django would write a pattern of its own for each prefix, and no
     two sessions have the same."""
     before = get_script_prefix()

@@ -9,18 +9,22 @@ from courseway.courses.access import remember_course
 from courseway.courses.models import Enrollment, Role
 from courseway.kept_queries import KeptQuery
 from courseway.lms.models import ContextMembership, CourseContext, Platform
-from courseway.lms.sessions import review_ticket_of, ticket_of
+from courseway.lms.sessions import Ticket, review_ticket_of
 from courseway.orgs.visitor import LaunchVisit, Visitor
 
 
-def visitor_of_ticket(request: HttpRequest) -> Visitor | None:
+def visitor_of_ticket(request: HttpRequest, ticket: Ticket) -> Visitor | None:
     """One statement: the enrollment is active and the LMS's last word on the role is still the ticket's."""
-    ticket = ticket_of(request)
-    if ticket is None:
-        return None
-    enrollment = _STILL_ENROLLED.first(
-        course=ticket.course, person=ticket.person, context=ticket.context, role=ticket.role
-    )
+    return make_visitor(request, ticket, STILL_ENROLLED.first(**values_of(ticket)))
+
+
+def values_of(ticket: Ticket) -> dict[str, int | str]:
+    """What `STILL_ENROLLED` asks about a ticket."""
+    return {"course": ticket.course, "person": ticket.person, "context": ticket.context, "role": ticket.role}
+
+
+def make_visitor(request: HttpRequest, ticket: Ticket, enrollment: Enrollment | None) -> Visitor | None:
+    """The person of a ticket by the answer to `STILL_ENROLLED`."""
     if enrollment is None:
         return None
     remember_course(request, enrollment.course)
@@ -49,7 +53,7 @@ def _find_still_enrolled(*, course: int, person: int, context: int, role: str) -
     )
 
 
-_STILL_ENROLLED = KeptQuery(_find_still_enrolled, course=int, person=int, context=int, role=str)
+STILL_ENROLLED = KeptQuery(_find_still_enrolled, course=int, person=int, context=int, role=str)
 
 
 def visitor_of_review(request: HttpRequest) -> Visitor | None:
