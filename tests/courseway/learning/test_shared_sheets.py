@@ -172,12 +172,12 @@ def test_a_page_from_memory_is_the_page_that_django_renders(cast: Cast, monkeypa
     assert read(cast.sam, cast) == remembered
 
 
-def test_the_landing_page_asks_twice(cast: Cast, client: Client) -> None:
-    """Who it is and how they stand: two statements, once somebody has opened the same page."""
+def test_the_landing_page_asks_once(cast: Cast, client: Client) -> None:
+    """Who it is and how they stand: one statement, once somebody has opened the same page."""
     read(cast.sue, cast)
     set_script_prefix("/")
     path = reverse("learning:assignment", args=[cast.operators.public_id])
     prefix = open_launch(client, cast.sam, cast.course, Role.STUDENT, cast.operators)
     with CaptureQueriesContext(connection) as queries:
         assert client.get(prefix + path).status_code == 200
-    assert len(queries) == 2, [query["sql"] for query in queries]
+    assert len(queries) == 1, [query["sql"] for query in queries]
