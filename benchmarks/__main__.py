@@ -12,13 +12,14 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
-from benchmarks import full, grades, launches, memory, pages
+from benchmarks import budget, full, grades, launches, memory, pages
 from benchmarks.processes import keep_driver_apart
 from benchmarks.report import Report, keep, write_goals
 
 RESULTS = Path(__file__).parent / "results"
 WORKS: dict[str, Callable[[argparse.Namespace], Report]] = {
     "launches": launches.measure,
+    "budget": budget.measure,
     "grades": grades.measure,
     "full": full.measure,
     "pages": pages.measure,
