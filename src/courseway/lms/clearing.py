@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
+from typing import Any
 
-from django.db.models import Max, OuterRef, Subquery
+from django.db.models import Exists, OuterRef
 
-from courseway.lms.models import Launch, Notice, PendingSelection, Platform, UsedTabCode
+from courseway.lms.models import Launch, Notice, PendingSelection, UsedTabCode
 from courseway.lms.notices import KEPT as NOTICES_KEPT
 from courseway.old_rows import delete_batches, delete_walking
 
@@ -23,64 +24,51 @@ def clear_launches(*, before: datetime, is_over: Callable[[], bool] = lambda: Fa
     counts as connected, and the one whose message newer ones only repeated. `before` has to be longer ago than a
     message of a platform is valid (`settings.SHORTEST_LAUNCH_LOG_DAYS`), since the log guards against replays.
     """
-    return delete_walking(Launch.objects.all(), before=before, find_needed=_Needed(before).find, is_over=is_over)
+    return delete_walking(
+        Launch.objects.all(), before=before, find_needed=lambda pks: _find_needed(pks, before), is_over=is_over
+    )
 
 
-class _Needed:
-    """Which launches stay. What is the newest of a place is asked once for each place, and remembered for the walk."""
-
-    def __init__(self, before: datetime) -> None:
-        self._before = before
-        self._newest: dict[_Place, int] = {}
-        self._seen: dict[str, set[int]] = {"platform": set(), "context": set(), "course": set()}
-
-    def find(self, pks: list[int]) -> set[int]:
-        rows = list(Launch.objects.filter(pk__in=pks).exclude(outcome=Launch.Outcome.REFUSED).defer("detail"))
-        self._ask_for("platform", {row.platform_id for row in rows})
-        self._ask_for("context", {row.context_id for row in rows})
-        self._ask_for("course", {row.course_id for row in rows})
-        last = {row.pk for row in rows if any(self._newest.get(place) == row.pk for place in _places_of(row))}
-        return last | self._find_repeated(rows)
-
-    def _ask_for(self, kind: str, wanted: set[int | None]) -> None:
-        new = {pk for pk in wanted if pk is not None} - self._seen[kind]
-        self._seen[kind] |= new
-        if not new:
-            return
-        if kind == "platform":  # it has an index that leads to the newest one
-            accepted = Launch.objects.filter(platform=OuterRef("pk")).exclude(outcome=Launch.Outcome.REFUSED)
-            newest = Subquery(accepted.order_by("-pk").values("pk")[:1])
-            found = Platform.objects.filter(pk__in=new).annotate(newest=newest).values_list("pk", "newest")
-            self._newest.update({(kind, pk, 0): at for pk, at in found})
-            return
-        accepted = Launch.objects.filter(**{f"{kind}__in": new}).exclude(outcome=Launch.Outcome.REFUSED).order_by()
-        for one, assignment, outcome, pk in accepted.values_list(kind, "assignment", "outcome").annotate(Max("pk")):
-            is_opened = outcome == Launch.Outcome.OK
-            places: list[_Place] = [(kind, one, 0)] if kind == "context" or is_opened else []
-            if kind == "context" and is_opened and assignment:
-                places.append(("link", one, assignment))
-            for place in places:
-                self._newest[place] = max(pk, self._newest.get(place, 0))
-
-    def _find_repeated(self, rows: list[Launch]) -> set[int]:
-        """Those whose message newer launches only repeated: `sent_messages.find_same_message` looks for it."""
-        told = [row for row in rows if row.message and row.outcome == Launch.Outcome.OK and row.person_id]
-        repeating = Launch.objects.filter(
-            person__in={row.person_id for row in told}, outcome=Launch.Outcome.OK, message="", at__gte=self._before
+def _find_needed(pks: list[int], before: datetime) -> set[int]:
+    """Which launches stay. Of each one is asked whether a newer one stands in its place: an index finds that at once,
+    while the newest of each place would have to be looked for among all."""
+    accepted = Launch.objects.exclude(outcome=Launch.Outcome.REFUSED)
+    newer = accepted.filter(pk__gt=OuterRef("pk"))
+    opened = newer.filter(outcome=Launch.Outcome.OK)
+    rows = list(
+        accepted.filter(pk__in=pks)
+        .defer("detail")
+        .annotate(
+            is_of_platform_followed=Exists(newer.filter(platform=OuterRef("platform"))),
+            is_of_context_followed=Exists(newer.filter(context=OuterRef("context"))),
+            is_of_course_followed=Exists(opened.filter(course=OuterRef("course"))),
+            is_of_link_followed=Exists(
+                opened.filter(context=OuterRef("context"), assignment=OuterRef("assignment")),
+            ),
         )
-        found = set(repeating.order_by().values_list("person", "platform", "course", "assignment").distinct())
-        return {row.pk for row in told if (row.person_id, row.platform_id, row.course_id, row.assignment_id) in found}
+    )
+    return {row.pk for row in rows if _is_last(row)} | _find_repeated(rows, before)
 
 
-# Kind, key, and for a link its assignment.
-_Place = tuple[str, int, int]
+def _is_last(row: Any) -> bool:
+    """Whether it is the last one of its platform or LMS course, or, if it opened something, of that."""
+    is_last = (row.platform_id and not row.is_of_platform_followed) or (
+        row.context_id and not row.is_of_context_followed
+    )
+    if row.outcome != Launch.Outcome.OK:
+        return bool(is_last)
+    is_last_of_link = row.context_id and row.assignment_id and not row.is_of_link_followed
+    return bool(is_last or is_last_of_link or (row.course_id and not row.is_of_course_followed))
 
 
-def _places_of(row: Launch) -> list[_Place]:
-    places: list[_Place] = [("platform", row.platform_id or 0, 0), ("context", row.context_id or 0, 0)]
-    if row.outcome == Launch.Outcome.OK:
-        places += [("course", row.course_id or 0, 0), ("link", row.context_id or 0, row.assignment_id or 0)]
-    return places
+def _find_repeated(rows: Sequence[Launch], before: datetime) -> set[int]:
+    """Those whose message newer launches only repeated: `sent_messages.find_same_message` looks for it."""
+    told = [row for row in rows if row.message and row.outcome == Launch.Outcome.OK and row.person_id]
+    repeating = Launch.objects.filter(
+        person__in={row.person_id for row in told}, outcome=Launch.Outcome.OK, message="", at__gte=before
+    )
+    found = set(repeating.order_by().values_list("person", "platform", "course", "assignment").distinct())
+    return {row.pk for row in told if (row.person_id, row.platform_id, row.course_id, row.assignment_id) in found}
 
 
 def clear_notices(*, now: datetime, is_over: Callable[[], bool] = lambda: False) -> int:
