@@ -3,11 +3,10 @@ from __future__ import annotations
 import gc
 import os
 from collections.abc import Iterator
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from django.db import connection, connections
+from django.db import connections
 from django.test.utils import setup_databases, teardown_databases
 from hypothesis import settings
 from pytest_django import DjangoDbBlocker
@@ -15,7 +14,7 @@ from pytest_django import DjangoDbBlocker
 from courseway.lms import platforms
 from tests.cast import Cast, make_cast
 from tests.end_to_end.chromium import find_chromium
-from tests.migrated import keep_database, take_kept_database
+from tests.migrated import keep_database, one_at_a_time, take_kept_database
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
@@ -63,14 +62,12 @@ def uses_database(item: pytest.Item) -> bool:
 def django_db_setup(
     django_test_environment: None, django_db_modify_db_settings: None, django_db_blocker: DjangoDbBlocker
 ) -> Iterator[None]:
-    """The database of this process. On SQLite it is a copy of the one that an earlier run migrated, if there is one."""
-    path = Path(str(connection.settings_dict["TEST"]["NAME"]))
-    is_sqlite = connection.vendor == "sqlite"
-    is_kept = is_sqlite and take_kept_database(path)
-    with django_db_blocker.unblock():
+    """The database of this process: a copy of the one that an earlier run migrated, if there is one."""
+    with django_db_blocker.unblock(), one_at_a_time():
+        is_kept = take_kept_database()
         made = setup_databases(0, False, keepdb=is_kept, serialized_aliases=())
-        if is_sqlite and not is_kept:
-            keep_database(path)
+        if not is_kept:
+            keep_database()
     yield
     with django_db_blocker.unblock():
         teardown_databases(made, 0)
