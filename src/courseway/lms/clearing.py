@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.db.models import Exists, OuterRef
+from django.db.models import OuterRef, Subquery
 
 from courseway.lms.models import Launch, Notice, PendingSelection, UsedTabCode
 from courseway.lms.notices import KEPT as NOTICES_KEPT
@@ -30,21 +30,20 @@ def clear_launches(*, before: datetime, is_over: Callable[[], bool] = lambda: Fa
 
 
 def _find_needed(pks: list[int], before: datetime) -> set[int]:
-    """Which launches stay. Of each one is asked whether a newer one stands in its place: an index finds that at once,
-    while the newest of each place would have to be looked for among all."""
+    """Which launches stay. Of each one is asked for the newest that stands in its place: an index leads there from the
+    newest of all, or from those of the place, whichever are fewer."""
     accepted = Launch.objects.exclude(outcome=Launch.Outcome.REFUSED)
-    newer = accepted.filter(pk__gt=OuterRef("pk"))
+    newer = accepted.filter(pk__gt=OuterRef("pk")).order_by("-pk").values("pk")
     opened = newer.filter(outcome=Launch.Outcome.OK)
+    context = OuterRef("context")
     rows = list(
         accepted.filter(pk__in=pks)
         .defer("detail")
         .annotate(
-            is_of_platform_followed=Exists(newer.filter(platform=OuterRef("platform"))),
-            is_of_context_followed=Exists(newer.filter(context=OuterRef("context"))),
-            is_of_course_followed=Exists(opened.filter(course=OuterRef("course"))),
-            is_of_link_followed=Exists(
-                opened.filter(context=OuterRef("context"), assignment=OuterRef("assignment")),
-            ),
+            next_of_platform=Subquery(newer.filter(platform=OuterRef("platform"))[:1]),
+            next_of_context=Subquery(newer.filter(context=context)[:1]),
+            next_of_course=Subquery(opened.filter(course=OuterRef("course"))[:1]),
+            next_of_link=Subquery(opened.filter(context=context, assignment=OuterRef("assignment"))[:1]),
         )
     )
     return {row.pk for row in rows if _is_last(row)} | _find_repeated(rows, before)
@@ -52,13 +51,11 @@ def _find_needed(pks: list[int], before: datetime) -> set[int]:
 
 def _is_last(row: Any) -> bool:
     """Whether it is the last one of its platform or LMS course, or, if it opened something, of that."""
-    is_last = (row.platform_id and not row.is_of_platform_followed) or (
-        row.context_id and not row.is_of_context_followed
-    )
+    is_last = (row.platform_id and row.next_of_platform is None) or (row.context_id and row.next_of_context is None)
     if row.outcome != Launch.Outcome.OK:
         return bool(is_last)
-    is_last_of_link = row.context_id and row.assignment_id and not row.is_of_link_followed
-    return bool(is_last or is_last_of_link or (row.course_id and not row.is_of_course_followed))
+    is_last_of_link = row.context_id and row.assignment_id and row.next_of_link is None
+    return bool(is_last or is_last_of_link or (row.course_id and row.next_of_course is None))
 
 
 def _find_repeated(rows: Sequence[Launch], before: datetime) -> set[int]:
