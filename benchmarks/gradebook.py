@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
-PLATFORMS = 40
+PLATFORMS = 100
 COLUMNS = 4  # gradebook columns of each platform, each of another link
 MAXIMUM = 10
 KEY, SECRET = "key-of-the-benchmark", "secret-of-the-benchmark"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from threading import Event, Thread
 from typing import Any
 
 import psycopg
@@ -117,3 +118,21 @@ def test_a_lost_connection_is_reported() -> None:
         run_kept("SELECT %s + 0", [1])
     connection.close_if_unusable_or_obsolete()
     assert run_kept("SELECT %s + 0", [1]) == [(1,)]
+
+
+def test_other_threads_go_on_while_the_server_works() -> None:
+    """A statement that takes long stops nobody else in the process."""
+    is_over = Event()
+    turns = 0
+
+    def wait() -> None:
+        assert by_the_short_way("SELECT %s FROM pg_sleep(0.4)", ["waited"]) == [("waited",)]
+        connection.close()
+        is_over.set()
+
+    thread = Thread(target=wait)
+    thread.start()
+    while not is_over.wait(0.01):
+        turns += 1
+    thread.join()
+    assert turns > 5
