@@ -8,6 +8,7 @@ same model instances.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 from typing import Any, Generic, TypeVar
 
 from django.db import DEFAULT_DB_ALIAS, connections, models
@@ -54,12 +55,16 @@ def first_of_both(
 ) -> tuple[M | None, N | None]:
     """The first row of each of two queries, asked in one statement. Without one there is no other."""
     left, right = one.written(), other.written()
-    sql = f"SELECT * FROM ({left.sql}) AS one LEFT JOIN ({right.sql}) AS other ON TRUE LIMIT 1"  # noqa: S608
-    rows = run_kept(sql, [*left.fill(values), *right.fill(other_values)])
+    rows = run_kept(_join(left.sql, right.sql), [*left.fill(values), *right.fill(other_values)])
     if not rows:
         return None, None
     row = tuple(rows[0])
     return left.make(row[: left.width]), right.make(row[left.width :])
+
+
+@lru_cache
+def _join(one: str, other: str) -> str:
+    return f"SELECT * FROM ({one}) AS one LEFT JOIN ({other}) AS other ON TRUE LIMIT 1"  # noqa: S608 - of our own SQL
 
 
 class _Written:

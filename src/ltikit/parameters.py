@@ -30,6 +30,7 @@ _VARIABLE = re.compile(r"\$[A-Za-z][A-Za-z0-9_.\-]*(?:<[^<>]*>)?")
 
 
 _BAD_ESCAPE = re.compile(rb"%(?![0-9A-Fa-f]{2})")
+_UNRESERVED = re.compile(r"[A-Za-z0-9._~-]*")
 _NOT_IN_URL = re.compile(r'[\x00-\x20\x7f\\"<>]')
 # What nearly every address of a launch looks like, and needs no closer look.
 _PLAIN_URL = re.compile(
@@ -63,6 +64,11 @@ def parse_form(body: bytes) -> list[tuple[str, str]]:
 
 def _decode(text: str) -> str:
     return unquote(text, errors="strict") if "%" in text else text
+
+
+def percent_encode(value: str) -> str:
+    """Everything encoded but letters, digits and `-._~` (RFC 3986 §2.3, RFC 5849 §3.6)."""
+    return value if _UNRESERVED.fullmatch(value) else quote(value, safe="")
 
 
 def is_web_url(url: str) -> bool:

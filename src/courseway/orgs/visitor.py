@@ -1,6 +1,6 @@
 """Who is asking: an account that signed in, or a person in the session of one launch - never both.
 
-The launch half is filled in by `lms.sessions`, which stands above this room; views and getters only read it.
+The launch half is filled in by `lms.visitors`, which stands above this room; views and getters only read it.
 """
 
 from __future__ import annotations

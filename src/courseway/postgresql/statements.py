@@ -13,9 +13,9 @@ def run_kept(sql: str, parameters: Sequence[int | str | datetime]) -> list[Any]:
     """The rows of a statement that is always written the same, with `%s` for its parameters: by the shortest way that
     the database has."""
     connection: Any = connections[DEFAULT_DB_ALIAS]
-    rows = connection.run_prepared(sql, parameters) if connection.vendor == "postgresql" else None
-    if rows is None:
-        with connection.cursor() as cursor:
-            cursor.execute(sql, parameters)
-            rows = cursor.fetchall()
-    return list(rows)
+    rows: list[Any] | None = connection.run_prepared(sql, parameters) if connection.vendor == "postgresql" else None
+    if rows is not None:
+        return rows
+    with connection.cursor() as cursor:
+        cursor.execute(sql, parameters)
+        return list(cursor.fetchall())

@@ -10,22 +10,20 @@ from __future__ import annotations
 import base64
 import hashlib
 import hmac
-import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 from types import MappingProxyType
 from typing import TypeAlias
-from urllib.parse import parse_qsl, quote, urlsplit
+from urllib.parse import parse_qsl, urlsplit
 
 from oauthlib.oauth1.rfc5849.signature import base_string_uri
 
 from ltikit.errors import BadSignatureError, MalformedMessageError, MissingParameterError, UnsupportedAlgorithmError
+from ltikit.parameters import percent_encode
 
 Pairs: TypeAlias = Sequence[tuple[str, str]]
 """Decoded names and values in the order received; names may repeat and values may be empty."""
-
-_UNRESERVED = re.compile(r"[A-Za-z0-9._~-]*")
 
 SIGNATURE_METHODS = MappingProxyType({"HMAC-SHA1": hashlib.sha1, "HMAC-SHA256": hashlib.sha256})
 """What is accepted. PLAINTEXT would send the secret itself, RSA-SHA1 has no place in LTI."""
@@ -100,7 +98,7 @@ def authorization_header(
         oauth.append(("oauth_body_hash", base64.b64encode(digest).decode("ascii")))
     base_string = build_base_string(method, url, [*read_query(url), *oauth])
     oauth.append(("oauth_signature", compute_signature(base_string, secret=secret, method=signature_method)))
-    return "OAuth " + ", ".join(f'{_escape(name)}="{_escape(value)}"' for name, value in oauth)
+    return "OAuth " + ", ".join(f'{percent_encode(name)}="{percent_encode(value)}"' for name, value in oauth)
 
 
 def build_base_string(method: str, url: str, parameters: Pairs) -> str:
@@ -114,16 +112,13 @@ def build_base_string(method: str, url: str, parameters: Pairs) -> str:
         base_uri = base_string_uri(url)
     except ValueError as error:
         raise MalformedMessageError(f"the address cannot be signed: {error}") from error
-    pairs = sorted([(_escape(name), _escape(value)) for name, value in parameters if name != "oauth_signature"])
+    pairs = sorted(
+        [(percent_encode(name), percent_encode(value)) for name, value in parameters if name != "oauth_signature"]
+    )
     # What is encoded already holds no other characters that have to be encoded once more (§3.4.1.1).
     normalized = "&".join([f"{name}={value}" for name, value in pairs])
     twice = normalized.replace("%", "%25").replace("=", "%3D").replace("&", "%26")
-    return f"{method.upper()}&{_escape(base_uri)}&{twice}"
-
-
-def _escape(value: str) -> str:
-    """Percent-encoded as OAuth wants it: everything but letters, digits and `-._~` (RFC 5849 §3.6)."""
-    return value if _UNRESERVED.fullmatch(value) else quote(value, safe="~")
+    return f"{method.upper()}&{percent_encode(base_uri)}&{twice}"
 
 
 def compute_signature(base_string: str, *, secret: str, method: str) -> str:
@@ -134,7 +129,7 @@ def compute_signature(base_string: str, *, secret: str, method: str) -> str:
     _require_secret(secret)
     if method not in SIGNATURE_METHODS:
         raise UnsupportedAlgorithmError(f"oauth_signature_method is {method!r}")
-    key = f"{_escape(secret)}&".encode("ascii")
+    key = f"{percent_encode(secret)}&".encode("ascii")
     digest = hmac.new(key, base_string.encode("utf-8"), SIGNATURE_METHODS[method]).digest()
     return base64.b64encode(digest).decode("ascii")
 

@@ -24,9 +24,10 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
-from urllib.parse import quote, urlsplit, urlunsplit
+from urllib.parse import urlsplit, urlunsplit
 
 from ltikit.errors import MalformedMessageError, MissingParameterError, PlatformRefusedError, StateError
+from ltikit.parameters import percent_encode
 
 MAX_PARAMETER = 8192
 """Characters of one parameter of a login request; Canvas sends a whole JWT as `lti_message_hint`."""
@@ -39,7 +40,6 @@ MAX_ADDRESS = 16_000
 _ATTEMPT_ID = re.compile(r"[A-Za-z0-9_-]{22}")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _SURROGATE = re.compile(r"[\ud800-\udfff]")
-_UNRESERVED = re.compile(r"[A-Za-z0-9._~-]*")
 _PURPOSE = b"ltikit login attempt 2\n"
 _CLOCK_SKEW = timedelta(seconds=60)
 _KEPT_TARGET = 200
@@ -273,11 +273,11 @@ def build_authentication_url(
     """
     added = (
         "scope=openid&response_type=id_token&response_mode=form_post&prompt=none"
-        f"&client_id={_escape(client_id)}&redirect_uri={_escape(redirect_uri)}&login_hint={_escape(login.login_hint)}"
-        f"&state={_escape(state)}&nonce={_escape(nonce)}"
+        f"&client_id={percent_encode(client_id)}&redirect_uri={percent_encode(redirect_uri)}&login_hint={percent_encode(login.login_hint)}"
+        f"&state={percent_encode(state)}&nonce={percent_encode(nonce)}"
     )
     if login.lti_message_hint is not None:
-        added += f"&lti_message_hint={_escape(login.lti_message_hint)}"
+        added += f"&lti_message_hint={percent_encode(login.lti_message_hint)}"
     parts = urlsplit(authentication_url)
     address = urlunsplit(parts._replace(query=f"{parts.query}&{added}" if parts.query else added, fragment=""))
     if len(address) > MAX_ADDRESS:
@@ -316,10 +316,6 @@ def _collect(
         if _SURROGATE.search(value):
             raise MalformedMessageError(f"{name} is not text")
     return fields
-
-
-def _escape(value: str) -> str:
-    return value if _UNRESERVED.fullmatch(value) else quote(value, safe="")
 
 
 def _browser_mark(browser_secret: str) -> str:
