@@ -81,9 +81,9 @@ def repeat_arrival(launch: Launch, platform: KnownPlatform, *, asked: str, now: 
     platform in memory cannot let anybody in.
     """
     reference = new_id()
-    values: dict[str, int | str | datetime] = {
+    values: dict[str, Any] = {
         "reference": reference,
-        "at": connection.ops.adapt_datetimefield_value(now) or "",
+        "at": connection.ops.adapt_datetimefield_value(now),
         "replay_key": replay_key(platform.pk, launch.nonce),
         "version": launch.version,
         "context": launch.context.id if launch.context else "",
