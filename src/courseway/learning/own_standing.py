@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
-from django.db.models import Aggregate, F, FilteredRelation, Func, OuterRef, Q, QuerySet, Subquery, TextField
-from django.db.models.functions import Cast
+from django.db.models import FilteredRelation, OuterRef, Q, QuerySet, Subquery
 from django.http import HttpRequest
 
-from courseway.courses.models import Assignment, Page, Question
+from courseway.courses.models import Assignment
 from courseway.kept_queries import KeptQuery
 from courseway.learning.lateness import Due, Dues, find_due
 from courseway.learning.models import Extension, Submission
@@ -21,13 +19,12 @@ _READ_ALREADY = "_courseway_standing"
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """How a person stands with an assignment; of nobody (0) nothing but the content is known."""
+    """How a person stands with an assignment; of nobody (0) nothing is known."""
 
     person_pk: int
     submission: Submission | None
     extended_to: datetime | None
     may_have_lms_date: bool
-    content_mark: str  # all that the assignment's pages and questions say; the same mark, the same content
 
     def due(self, assignment: Assignment) -> Due:
         """When the person's work is due. Asks the database only where an LMS sent a date."""
@@ -37,7 +34,7 @@ class Standing:
 
 
 def find_standing(request: HttpRequest, public_id: str, person_pk: int) -> tuple[Assignment, Standing] | None:
-    """The assignment, whatever has become of it and whoever may see it, with its module; and the person's standing."""
+    """The assignment, whatever has become of it and whoever may see it, and the person's standing."""
     row, known_pk = request.__dict__.get(_READ_ALREADY, (None, 0))
     if row is None or (row.public_id, known_pk) != (public_id, person_pk):
         row = STANDING.first(public_id=public_id, person=person_pk)
@@ -45,7 +42,7 @@ def find_standing(request: HttpRequest, public_id: str, person_pk: int) -> tuple
         return None
     # The joined submission becomes an attribute of the row where there is one.
     own = getattr(row, "own", None)
-    standing = Standing(person_pk, own, row.extended_to, row.may_have_lms_date, row.content_mark or "")
+    standing = Standing(person_pk, own, row.extended_to, row.may_have_lms_date)
     return row, standing
 
 
@@ -59,39 +56,13 @@ def _find(*, public_id: str, person: int) -> QuerySet[Assignment]:
     return (
         Assignment.objects.filter(public_id=public_id)
         .annotate(own=FilteredRelation("submissions", condition=Q(submissions__person=person)))
-        .select_related("module", "own")  # type: ignore[misc]  # the stubs know no filtered relations
+        .select_related("own")  # type: ignore[misc]  # the stubs know no filtered relations
         .annotate(
             extended_to=Subquery(extensions.values("due_at")[:1]),
             may_have_lms_date=may_have_date(person),
-            content_mark=_content_mark(),
         )
         .order_by()
     )
 
 
 STANDING = KeptQuery(_find, public_id=str, person=int)
-
-
-def _content_mark() -> Subquery:
-    """Every column of the pages and their questions as one text."""
-    columns = [field.attname for field in Page._meta.concrete_fields]
-    columns += [f"questions__{field.attname}" for field in Question._meta.concrete_fields]
-    row = _JsonArray(*[Cast(F(column), TextField()) for column in columns])
-    pages = Page.objects.filter(assignment=OuterRef("pk")).order_by().values("assignment")
-    return Subquery(pages.annotate(mark=Cast(_JsonRows(row), TextField())).values("mark"), output_field=TextField())
-
-
-class _JsonArray(Func):
-    function = "json_build_array"
-    output_field = TextField()
-
-    def as_sqlite(self, compiler: Any, connection: Any, **more: Any) -> Any:
-        return self.as_sql(compiler, connection, function="json_array", **more)
-
-
-class _JsonRows(Aggregate):
-    function = "json_agg"
-    output_field = TextField()
-
-    def as_sqlite(self, compiler: Any, connection: Any, **more: Any) -> Any:
-        return self.as_sql(compiler, connection, function="json_group_array", **more)

@@ -95,7 +95,7 @@ def read_content(assignment_pk: int) -> Content:
 
 @lru_cache(maxsize=256)
 def recall_content(assignment_pk: int, mark: str) -> Content:
-    """The same from memory, where the assignment still says what it said (`own_standing.Standing.content_mark`)."""
+    """The same from memory, where the assignment still says what it said (`Assignment.content_mark`)."""
     return read_content(assignment_pk)
 
 

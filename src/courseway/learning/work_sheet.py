@@ -111,7 +111,7 @@ def _make_sheet(request: HttpRequest, work: Work, attempts: list[Attempt]) -> Sh
             assignment.late_floor,
         ),
         course=ShownCourse(course.public_id, course.title),
-        content_mark=work.standing.content_mark,
+        content_mark=assignment.content_mark,
         answers=tuple(attempt.answers.items()) if attempt else (),
         attempt_number=attempt.number if attempt else 1,
         has_result=len(attempts) > 1,

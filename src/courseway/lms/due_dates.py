@@ -80,12 +80,18 @@ def find_lms_dates(assignments: Collection[Assignment], persons: Collection[int]
 
 
 def may_have_date(person: int) -> Exists:
-    """In a query of assignments: False where `find_lms_dates` would find nothing for this person."""
-    return Exists(_concerning(LmsDueDate.objects.filter(resource_link__assignment=OuterRef("pk")), [person]))
+    """In a query of assignments: False where `find_lms_dates` would find nothing for this person. Whether the course
+    takes the dates of its LMSs is left to that, since nearly no assignment has one."""
+    dates = LmsDueDate.objects.filter(resource_link__assignment=OuterRef("pk"), due_at__isnull=False)
+    return Exists(dates.filter(_of([person])))
 
 
 def _concerning(dates: QuerySet[LmsDueDate], persons: Collection[int]) -> QuerySet[LmsDueDate]:
-    return _counting(dates).filter(Q(person=None) | Q(person__in=persons))
+    return _counting(dates).filter(_of(persons))
+
+
+def _of(persons: Collection[int]) -> Q:
+    return Q(person=None) | Q(person__in=persons)
 
 
 def list_link_dates(assignment: Assignment) -> list[LmsDate]:

@@ -10,12 +10,14 @@ from courseway.courses.models import Enrollment, Role
 from courseway.kept_queries import KeptQuery
 from courseway.lms.models import ContextMembership, CourseContext, Platform
 from courseway.lms.sessions import Ticket, review_ticket_of
+from courseway.orgs.models import Person
 from courseway.orgs.visitor import LaunchVisit, Visitor
 
 
 def visitor_of_ticket(request: HttpRequest, ticket: Ticket) -> Visitor | None:
     """One statement: the enrollment is active and the LMS's last word on the role is still the ticket's."""
-    return make_visitor(request, ticket, STILL_ENROLLED.first(**values_of(ticket)))
+    enrollment = STILL_ENROLLED.first(**values_of(ticket))
+    return make_visitor(request, ticket, enrollment, enrollment.person) if enrollment else None
 
 
 def values_of(ticket: Ticket) -> dict[str, int | str]:
@@ -23,10 +25,8 @@ def values_of(ticket: Ticket) -> dict[str, int | str]:
     return {"course": ticket.course, "person": ticket.person, "context": ticket.context, "role": ticket.role}
 
 
-def make_visitor(request: HttpRequest, ticket: Ticket, enrollment: Enrollment | None) -> Visitor | None:
-    """The person of a ticket by the answer to `STILL_ENROLLED`."""
-    if enrollment is None:
-        return None
+def make_visitor(request: HttpRequest, ticket: Ticket, enrollment: Enrollment, person: Person) -> Visitor:
+    """The person of a ticket, by an enrollment that still holds."""
     remember_course(request, enrollment.course)
     visit = LaunchVisit(
         reference=ticket.reference,
@@ -40,20 +40,25 @@ def make_visitor(request: HttpRequest, ticket: Ticket, enrollment: Enrollment | 
         lms_url=enrollment.own_lms_url or enrollment.course.lms_url,  # type: ignore[attr-defined]
         page=ticket.page,
     )
-    return Visitor(person=enrollment.person, launch=visit)
+    return Visitor(person=person, launch=visit)
 
 
-def _find_still_enrolled(*, course: int, person: int, context: int, role: str) -> QuerySet[Enrollment]:
+def find_still_enrolled(*, course: int, person: int, context: int, role: str) -> QuerySet[Enrollment]:
+    """The enrollment with its course, if it is active and the LMS's last word on the role is this one."""
     still_so = ContextMembership.objects.filter(context=context, person=person, role=role, active=True)
     here = CourseContext.objects.filter(course=course, context=context)
     return (
-        Enrollment.objects.select_related("person", "course")
+        Enrollment.objects.select_related("course")
         .filter(Exists(still_so), course=course, person=person, active=True, course__lti_enabled=True)
         .annotate(own_lms_url=Subquery(here.values("lms_url")[:1]))
     )
 
 
-STILL_ENROLLED = KeptQuery(_find_still_enrolled, course=int, person=int, context=int, role=str)
+def _with_person(**values: int | str) -> QuerySet[Enrollment]:
+    return find_still_enrolled(**values).select_related("person", "course")  # type: ignore[arg-type]
+
+
+STILL_ENROLLED = KeptQuery(_with_person, course=int, person=int, context=int, role=str)
 
 
 def visitor_of_review(request: HttpRequest) -> Visitor | None:
