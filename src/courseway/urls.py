@@ -7,10 +7,12 @@ from django.urls import include, path
 from courseway.courses.urls import urlpatterns as courses_urls
 from courseway.grades.enroll_only import count_grades
 from courseway.grades.org_home import show_organization
+from courseway.learning import work_views
 from courseway.learning.joining import join_if_possible
 from courseway.learning.owing import owe_newest
 from courseway.learning.scoring import release_completed
 from courseway.learning.views import home
+from courseway.lms import views
 from courseway.lms.course_lti_views import GradesOfCourses
 from courseway.lms.course_urls import list_course_urls
 from courseway.lms.course_views import list_courses, show_overview
@@ -18,8 +20,13 @@ from courseway.lms.selection_urls import list_selection_urls
 from courseway.orgs.urls import urlpatterns as orgs_urls
 
 urlpatterns = [
+    # Patterns are tried in this order. These four are those of `lti/` and `learn/` to which every launch goes, found
+    # without looking into those first.
+    path("lti/login", views.login),
+    path("lti/launch", views.launch),
+    path("lti/a/<str:assignment>", views.launch),
+    path("learn/assignments/<slug:assignment_id>/", work_views.assignment),
     path("", home, name="home"),
-    # Patterns are tried in this order: where every launch comes from and where it goes stand first.
     path("lti/", include("courseway.lms.urls")),
     path("learn/", include("courseway.learning.urls")),
     path("choose/", include(list_selection_urls(join_if_possible))),

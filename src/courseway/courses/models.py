@@ -91,7 +91,7 @@ class Assignment(models.Model):
     module = models.ForeignKey(Module, on_delete=models.CASCADE, related_name="assignments")
     public_id = models.CharField(max_length=20, unique=True, default=new_id, editable=False)
     content_id = models.CharField(max_length=20, default=new_id, editable=False, db_index=True)
-    # Another one whenever a page or a question changes: who has read the content under this mark need not read it again.
+    # Another one whenever a page or a question changes: content that was read under this mark is still the same.
     content_mark = models.CharField(max_length=20, default=new_id, db_default="", editable=False)
     key = models.SlugField(max_length=100)
     title = models.CharField(_("title"), max_length=255)

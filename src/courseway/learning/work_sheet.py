@@ -9,13 +9,11 @@ from __future__ import annotations
 
 import secrets
 import time
-from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
-from django.contrib.messages import get_messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.template.loader import render_to_string
@@ -27,7 +25,7 @@ from courseway.learning.access import Work
 from courseway.learning.models import Attempt
 from courseway.learning.work_pages import PageView, fill_pages, find_page, has_files, lay_out, recall_content
 from courseway.lms.due_dates import LmsDate
-from courseway.lms.middleware import form_token
+from courseway.lms.middleware import form_token, has_messages
 from courseway.orgs.visitor import visitor_of
 
 _TEMPLATE = "learning/work.html"
@@ -36,8 +34,7 @@ _PREFIX = f"/{secrets.token_hex(16)}/"
 _TOKEN = secrets.token_hex(16)
 
 
-@dataclass(frozen=True, slots=True)
-class ShownAssignment:
+class ShownAssignment(NamedTuple):
     pk: int
     public_id: str
     title: str
@@ -48,22 +45,19 @@ class ShownAssignment:
     late_floor: Decimal
 
 
-@dataclass(frozen=True, slots=True)
-class ShownCourse:
+class ShownCourse(NamedTuple):
     public_id: str
     title: str
 
 
-@dataclass(frozen=True, slots=True)
-class ShownLaunch:
+class ShownLaunch(NamedTuple):
     assignment_public_id: str
     role: str
     return_url: str
     lms_url: str
 
 
-@dataclass(frozen=True, slots=True)
-class Sheet:
+class Sheet(NamedTuple):
     """All that the page of a student's work shows; `launch` is None for somebody who signed in."""
 
     assignment: ShownAssignment
@@ -86,7 +80,7 @@ def show_work(request: HttpRequest, work: Work, attempts: list[Attempt], *, prob
     sheet = _make_sheet(request, work, attempts)
     content = recall_content(sheet.assignment.pk, sheet.content_mark)
     is_common = sheet.launch is not None and not problem and not (attempt and has_files(content))
-    if is_common and not len(get_messages(request)):
+    if is_common and not has_messages(request):
         page = _render(sheet, get_language() or "")
         return HttpResponse(page.replace(_PREFIX, get_script_prefix()).replace(_TOKEN, form_token(request)))
     context = {**_describe(sheet, fill_pages(content, attempt)), "problem": problem}

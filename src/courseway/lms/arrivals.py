@@ -13,7 +13,7 @@ from base64 import urlsafe_b64encode
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from django.db import connection, transaction
 
@@ -59,8 +59,7 @@ _OF_THE_COURSE = re.compile("section|date|due", re.IGNORECASE)
 SEND_MODES = ("grade_release", "always", "changed")
 
 
-@dataclass(frozen=True, slots=True)
-class Landing:
+class Landing(NamedTuple):
     """Where an accepted launch leads, and with whose rights."""
 
     reference: str

@@ -15,6 +15,8 @@ from django.conf import settings
 from django.contrib.auth.middleware import AuthenticationMiddleware
 from django.contrib.auth.models import AnonymousUser
 from django.contrib.messages.middleware import MessageMiddleware
+from django.contrib.messages.storage import default_storage
+from django.contrib.messages.storage.cookie import CookieStorage
 from django.contrib.sessions.middleware import SessionMiddleware
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
@@ -24,6 +26,7 @@ from django.middleware.security import SecurityMiddleware
 from django.urls import set_script_prefix
 from django.urls.base import get_script_prefix
 from django.utils.crypto import salted_hmac
+from django.utils.functional import SimpleLazyObject, empty
 from django.utils.translation import gettext as _
 
 from courseway.lms.refusals import SessionEndedError
@@ -61,7 +64,7 @@ class HeadersMiddleware:
         self.get_response = get_response
         self._policy = CSPMiddleware(get_response)
         self._security: Any = SecurityMiddleware(get_response)
-        self._of_kind: dict[object, list[tuple[str, str]]] = {}
+        self._of_kind: dict[object, dict[str, tuple[str, str]]] = {}
 
     def __call__(self, request: HttpRequest) -> Any:
         self._policy.process_request(request)
@@ -74,17 +77,18 @@ class HeadersMiddleware:
         headers = self._of_kind.get(kind)
         if headers is None:
             headers = self._of_kind[kind] = self._work_out(request, replaced)
-        for name, value in headers:
-            if name not in response.headers:
-                response.headers[name] = value
+        # Past `response.headers[name] = value`, which looks again at every value whether it can be a header.
+        there: dict[str, tuple[str, str]] = response.headers._store
+        for name, header in headers.items():
+            there.setdefault(name, header)
         return response
 
-    def _work_out(self, request: HttpRequest, replaced: dict[str, list[str]]) -> list[tuple[str, str]]:
+    def _work_out(self, request: HttpRequest, replaced: dict[str, list[str]]) -> dict[str, tuple[str, str]]:
         blank = HttpResponse()
         before = set(blank.headers)
         blank._csp_replace = replaced  # type: ignore[attr-defined]
         self._security.process_response(request, self._policy.process_response(request, blank))
-        return [(name, value) for name, value in blank.headers.items() if name not in before]
+        return {name.lower(): (name, value) for name, value in blank.headers.items() if name not in before}
 
 
 class LaunchSessionMiddleware:
@@ -126,17 +130,32 @@ class SignInMiddleware:
 
     def __init__(self, get_response: Answer) -> None:
         self.to_lms = get_response
-        self.to_launch: Answer = MessageMiddleware(get_response)
-        self.to_account: Answer = SessionMiddleware(AuthenticationMiddleware(self.to_launch))
+        self.to_account: Answer = SessionMiddleware(AuthenticationMiddleware(MessageMiddleware(get_response)))
         self._common = CommonMiddleware(get_response)
 
     def __call__(self, request: HttpRequest) -> Any:
         _check_host(request)
         if hasattr(request, "launch_ticket"):
-            response = self.to_launch(request)
+            response = self._answer_launch(request)
         else:
             response = self.to_lms(request) if _is_for_lms(request) else self.to_account(request)
         return self._common.process_response(request, response)
+
+    def _answer_launch(self, request: HttpRequest) -> Any:
+        """With messages, as `MessageMiddleware` gives them; nearly no page has one, so they are read when asked for."""
+        messages: Any = SimpleLazyObject(lambda: default_storage(request))
+        request._messages = messages  # type: ignore[attr-defined]
+        response = self.to_lms(request)
+        if has_messages(request):
+            messages.update(response)
+        return response
+
+
+def has_messages(request: HttpRequest) -> bool:
+    """Whether something waits to be said on the page, or was said just now."""
+    messages = request._messages  # type: ignore[attr-defined]
+    is_untouched = isinstance(messages, SimpleLazyObject) and messages._wrapped is empty
+    return CookieStorage.cookie_name in request.COOKIES or not is_untouched
 
 
 def _check_host(request: HttpRequest) -> None:

@@ -22,6 +22,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import lru_cache
 from urllib.parse import urlsplit
 
 from django.conf import settings
@@ -70,8 +71,13 @@ _PATHS = (
 
 def read_target(url: str) -> Target | None:
     """The target of an absolute address of ours; None if it is not one of ours or not a launch address."""
+    read = _recall_target if len(url) <= _MAX_RECALLED else _read_target
+    return read(url, settings.PUBLIC_URL, settings.PUBLIC_PATH)
+
+
+def _read_target(url: str, public_url: str, public_path: str) -> Target | None:
     try:
-        parts, own = urlsplit(url), urlsplit(settings.PUBLIC_URL)
+        parts, own = urlsplit(url), urlsplit(public_url)
         if (parts.scheme, parts.hostname, parts.port or _default_port(parts.scheme)) != (
             own.scheme,
             own.hostname,
@@ -80,13 +86,17 @@ def read_target(url: str) -> Target | None:
             return None
     except ValueError:
         return None
-    if not (parts.path + "/").startswith(settings.PUBLIC_PATH + "/"):
+    if not (parts.path + "/").startswith(public_path + "/"):
         return None
-    path = parts.path[len(settings.PUBLIC_PATH) :].lstrip("/")
+    path = parts.path[len(public_path) :].lstrip("/")
     for pattern, kind in _PATHS:
         if match := pattern.fullmatch(path):
             return Target(kind, match.group(1) if match.groups() else "")
     return None
+
+
+_MAX_RECALLED = 300  # characters: anybody may send an address, and longer ones than ours need not be kept
+_recall_target = lru_cache(maxsize=4096)(_read_target)
 
 
 def narrow_target(launch: Launch, target: Target) -> Target:

@@ -7,7 +7,7 @@ from urllib.parse import parse_qsl
 
 from django.conf import settings
 from django.db import IntegrityError, transaction
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils import timezone
 from django.views.decorators.csrf import csrf_exempt
@@ -47,6 +47,7 @@ from courseway.lms.resolve import (
 )
 from courseway.lms.selection import begin_selection, may_choose, read_wish, wants_links
 from courseway.lms.sessions import (
+    Redirect,
     landing_url,
     login_cookie_name,
     may_lose_cookies,
@@ -112,8 +113,7 @@ def login(request: HttpRequest) -> HttpResponse:
         )
         mark_browser(response)
     else:
-        response = HttpResponseRedirect(url)
-        response.headers["Cache-Control"] = "no-store"
+        response = Redirect(url, status=302)
     cookie = login_cookie_name(attempt.id)
     set_launch_cookie(response, cookie, browser_secret, path=f"{settings.PUBLIC_PATH}/lti/", lifetime=LOGIN_LIFETIME)
     return response
@@ -191,9 +191,7 @@ def _launch(request: HttpRequest, trail: Trail, now: datetime) -> HttpResponse:
     landing = _land(message, platform, target, trail, now)
     if landing is None:
         return _ask(request, message, platform, target, now)
-    response = HttpResponseRedirect(landing_url(landing))
-    response.status_code = 303
-    response.headers["Cache-Control"] = "no-store"
+    response = Redirect(landing_url(landing))
     open_session(response, landing, return_url=message.return_url, page=message.custom.get("page", ""), now=now)
     return lead_on(request, response) if may_lose_cookies(request) else response
 
@@ -234,9 +232,7 @@ def _review(
     trail.step = "arrive"
     check_deployment(message, platform, known, now)
     ticket = log_review(message, actual, platform, known, resolution, now=now)
-    response = HttpResponseRedirect(review_url(ticket.reference))
-    response.status_code = 303
-    response.headers["Cache-Control"] = "no-store"
+    response = Redirect(review_url(ticket.reference))
     open_review_session(response, ticket)
     return lead_on(request, response) if may_lose_cookies(request) else response
 
@@ -254,9 +250,7 @@ def _open_submission(
     trail.step = "person"
     asked = describe_target(message, target)
     landing, work = open_review(message, reviewed, platform, known, resolution, asked=asked, now=now)
-    response = HttpResponseRedirect(submission_url(landing, *work))
-    response.status_code = 303
-    response.headers["Cache-Control"] = "no-store"
+    response = Redirect(submission_url(landing, *work))
     open_session(response, landing, return_url=message.return_url, page="", now=now)
     return lead_on(request, response) if may_lose_cookies(request) else response
 
@@ -356,9 +350,7 @@ def _ask(request: HttpRequest, message: Launch, platform: KnownPlatform, target:
             "return_url": build_return_url(message.return_url),
         }
         return allow_framing(render(request, "lms/waiting.html", context))
-    response = HttpResponseRedirect(selection_url(row.reference))
-    response.status_code = 303
-    response.headers["Cache-Control"] = "no-store"
+    response = Redirect(selection_url(row.reference))
     open_selection_session(response, row.reference, expires_at=selection.expires_at)
     return lead_on(request, response) if may_lose_cookies(request) else response
 

@@ -8,7 +8,6 @@ was quiet for long may have been lost unseen on the way, and is asked as before.
 
 from __future__ import annotations
 
-import re
 import select
 import time
 from collections.abc import Sequence
@@ -22,7 +21,6 @@ from psycopg.adapt import Transformer
 
 QUIET_SECONDS = 20.0
 # What PostgreSQL is told of a parameter's type (bool is a kind of int); it finds out what a text stands for.
-_SURROGATE = re.compile(r"[\ud800-\udfff]")
 _TYPES = ((bool, 16), (int, 20), (datetime, 1184), (str, 0))
 
 
@@ -49,8 +47,9 @@ class DatabaseWrapper(base.DatabaseWrapper):
         is_in_transaction = self.in_atomic_block or not self.autocommit
         if is_watched or is_in_transaction or raw.prepare_threshold is None:
             return None
-        values = [_encode(one) for one in parameters]
-        if None in values:
+        try:
+            values = [_encode(one) for one in parameters]
+        except ValueError:
             return None
         if self._prepared_for is not raw:
             self._prepared_for, self._prepared = raw, {}
@@ -92,10 +91,12 @@ def _type_of(value: Any) -> int:
     return next(number for kind, number in _TYPES if isinstance(value, kind))
 
 
-def _encode(value: int | str | bool | datetime) -> bytes | None:
-    """A parameter as PostgreSQL reads it; None for what it cannot take."""
+def _encode(value: int | str | bool | datetime) -> bytes:
+    """A parameter as PostgreSQL reads it. Raises ValueError for what it cannot take."""
     if isinstance(value, str):
-        return None if "\0" in value or _SURROGATE.search(value) else value.encode()
+        if "\0" in value:
+            raise ValueError("PostgreSQL knows no text with NUL")
+        return value.encode()  # a UnicodeEncodeError is a ValueError
     return (value.isoformat() if isinstance(value, datetime) else str(value)).encode()
 
 
