@@ -76,6 +76,17 @@ def test_no_file_has_a_name_that_says_nothing() -> None:
     assert not [path for path in ours if BANNED & {Path(part).stem for part in Path(path).parts}]
 
 
+def test_content_is_changed_where_it_gets_a_new_mark() -> None:
+    """Pages and questions are written with their assignment, under a mark of its own, and nowhere else."""
+    writes = re.compile(r"\b(Page|Question|pages|questions)\b(\(|\.)[^#\n]*?\b(create|bulk_create|update|delete)\(")
+    found = {
+        path.name
+        for path in (ROOT / "src" / "courseway").rglob("*.py")
+        if path.parent.name != "migrations" and writes.search(path.read_text())
+    }
+    assert found == {"importing.py", "copying.py"}
+
+
 def test_every_setting_is_documented_and_checked() -> None:
     """The variables of the code, of docs/configuration.md and of the check for misspelled ones are the same."""
     documented = {
