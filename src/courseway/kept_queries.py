@@ -7,7 +7,7 @@ same model instances.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import lru_cache
 from typing import Any, Generic, TypeVar
 
@@ -103,6 +103,15 @@ class _Written:
         return made
 
 
+def make_model(model: type[M], columns: Iterable[tuple[str, Any]]) -> M:
+    """A row as it is stored. A column that is not given is read when somebody asks for it, by Django's own ways."""
+    made = model.__new__(model)
+    state = ModelState()
+    state.adding, state.db = False, DEFAULT_DB_ALIAS
+    made.__dict__.update(columns, _state=state)
+    return made
+
+
 class _Maker:
     """Makes a model of a part of a row, with those that belong to it, as Django's `RelatedPopulator` does.
 
@@ -119,7 +128,6 @@ class _Maker:
         positions = info["select_fields"]
         self._columns = slice(positions[0], positions[-1] + 1)
         self._names = [column[0].target.attname for column in select[self._columns]]
-        assert len(self._names) == len(self._model._meta.concrete_fields), f"{name} is read in part"  # noqa: S101
         self._key = positions[0] + self._names.index(self._model._meta.pk.attname)
         self._related = [
             (_Maker(related, select), related["local_setter"], related["remote_setter"])
@@ -129,10 +137,7 @@ class _Maker:
     def make(self, row: Any) -> models.Model | None:
         if row[self._key] is None:
             return None
-        made = self._model.__new__(self._model)
-        state = ModelState()
-        state.adding, state.db = False, DEFAULT_DB_ALIAS
-        made.__dict__.update(zip(self._names, row[self._columns], strict=True), _state=state)
+        made: models.Model = make_model(self._model, zip(self._names, row[self._columns], strict=True))
         for maker, tell_it, tell_related in self._related:
             related = maker.make(row)
             tell_it(made, related)

@@ -307,8 +307,11 @@ def _lti_id(launch: Launch, field: str) -> str:
     return (launch.person.user_id or "")[:255] if field == USER_ID else read_lti_id(launch, field)
 
 
+_write_json = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+
+
 def _digest(value: Any) -> str:
-    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    text = _write_json(value)
     return urlsafe_b64encode(hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest()).decode().rstrip("=")
 
 

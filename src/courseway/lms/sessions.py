@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import json
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from functools import lru_cache
 from http.cookies import Morsel
-from typing import NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeVar
 from urllib.parse import quote
 
 from django.conf import settings
@@ -78,7 +79,7 @@ class ReviewTicket(NamedTuple):
 
 def open_review_session(response: HttpResponse, ticket: ReviewTicket) -> None:
     """Gives the browser the ticket of a review."""
-    value = _signer(_REVIEW_SALT).sign_object(ticket)
+    value = _signer(_REVIEW_SALT).sign_object(ticket, serializer=_Json)
     set_launch_cookie(response, _cookie_name(ticket.reference), value, path=session_path(ticket.reference))
 
 
@@ -95,7 +96,7 @@ def keep_return_url(url: str) -> str:
 def open_selection_session(response: HttpResponse, reference: str, *, expires_at: datetime) -> None:
     """Gives the browser the ticket of a selection. The choice puts a launch's ticket in its place."""
     ticket = SelectionTicket(reference, int(expires_at.timestamp()))
-    value = _signer(_SELECTION_SALT).sign_object(ticket)
+    value = _signer(_SELECTION_SALT).sign_object(ticket, serializer=_Json)
     set_launch_cookie(response, _cookie_name(reference), value, path=session_path(reference))
 
 
@@ -118,7 +119,7 @@ def open_session(response: HttpResponse, landing: Landing, *, return_url: str, p
         page=page[:200],
         expires=int((now + LIFETIME).timestamp()),
     )
-    value = _signer(_SALT).sign_object(ticket)
+    value = _signer(_SALT).sign_object(ticket, serializer=_Json)
     set_launch_cookie(response, _cookie_name(landing.reference), value, path=session_path(landing.reference))
 
 
@@ -191,14 +192,13 @@ def _add_cookie(
 ) -> None:
     morsel: Morsel[str] = PartitionedMorsel() if is_partitioned else Morsel()
     morsel.set(name, value, value)
-    morsel["path"] = path
-    morsel["httponly"] = True
+    attributes: dict[str, object] = {"path": path, "httponly": True}
     if lifetime is not None:
-        morsel["max-age"] = int(lifetime.total_seconds())
-        morsel["expires"] = http_date(timezone.now().timestamp() + lifetime.total_seconds())
+        attributes["max-age"] = int(lifetime.total_seconds())
+        attributes["expires"] = http_date(timezone.now().timestamp() + lifetime.total_seconds())
     if is_partitioned:
-        morsel["secure"] = True
-        morsel["samesite"] = "None"
+        attributes |= {"secure": True, "samesite": "None"}
+    dict.update(morsel, attributes)  # past a look at each name
     # SimpleCookie would turn the Morsel into one of its own class.
     dict.__setitem__(response.cookies, name, morsel)
 
@@ -239,9 +239,21 @@ T = TypeVar("T", Ticket, SelectionTicket, ReviewTicket)
 
 def _unsign(value: str, kind: type[T], salt: str) -> T | None:
     try:
-        return kind(*_signer(salt).unsign_object(value))
+        return kind(*_signer(salt).unsign_object(value, serializer=_Json))
     except (signing.BadSignature, TypeError, ValueError):
         return None
+
+
+class _Json:
+    """Django's `JSONSerializer`, which makes an encoder for each text."""
+
+    _write = json.JSONEncoder(separators=(",", ":")).encode
+
+    def dumps(self, value: Any) -> bytes:
+        return self._write(value).encode("latin-1")
+
+    def loads(self, data: bytes) -> Any:
+        return json.loads(data)
 
 
 class _Signer(signing.TimestampSigner):

@@ -23,6 +23,7 @@ from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import NamedTuple
 from urllib.parse import urlsplit, urlunsplit
 
@@ -161,6 +162,9 @@ def begin_login(
     return BegunLogin(attempt, _encode(random_bytes(32)))
 
 
+_write_json = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+
+
 def seal_attempt(attempt: LoginAttempt, *, secret: bytes, browser_secret: str) -> str:
     """The `state` of an attempt: URL-safe text, readable but not forgeable (HMAC-SHA256), good in one browser only."""
     if not browser_secret:
@@ -174,7 +178,7 @@ def seal_attempt(attempt: LoginAttempt, *, secret: bytes, browser_secret: str) -
         attempt.storage_target,
         _browser_mark(browser_secret),
     ]
-    text = json.dumps(content, ensure_ascii=False, separators=(",", ":"))
+    text = _write_json(content)
     body = f"{attempt.id}.{_encode(text.encode())}"
     return f"{body}.{_encode(_mac(body, secret))}"
 
@@ -278,11 +282,17 @@ def build_authentication_url(
     )
     if login.lti_message_hint is not None:
         added += f"&lti_message_hint={percent_encode(login.lti_message_hint)}"
-    parts = urlsplit(authentication_url)
-    address = urlunsplit(parts._replace(query=f"{parts.query}&{added}" if parts.query else added, fragment=""))
+    address = _begin_address(authentication_url) + added
     if len(address) > MAX_ADDRESS:
         raise MalformedMessageError("login_hint and lti_message_hint are too long to be sent back")
     return address
+
+
+@lru_cache(maxsize=256)
+def _begin_address(authentication_url: str) -> str:
+    """Up to where further parameters go."""
+    parts = urlsplit(authentication_url)
+    return urlunsplit(parts._replace(query="", fragment="")) + (f"?{parts.query}&" if parts.query else "?")
 
 
 def parse_launch_form(pairs: Iterable[tuple[str, str]]) -> LaunchForm:
