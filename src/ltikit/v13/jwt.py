@@ -11,6 +11,7 @@ import math
 import re
 from collections.abc import Collection, Mapping
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import Any, Final
 
 from joserfc import jws
@@ -151,13 +152,22 @@ def check_audience(claims: Mapping[str, Any], *, client_id: str) -> None:
         raise WrongAudienceError(f"aud names others too, without azp: {_show(', '.join(audience))}")
 
 
-def _read_header(token: str) -> dict[str, Any]:
+def _read_header(token: str) -> Mapping[str, Any]:
     if not isinstance(token, str) or len(token) > MAX_TOKEN:
         raise MalformedMessageError(f"the token is longer than {MAX_TOKEN // 1024} KiB")
     segments = token.split(".")
     if len(segments) != 3 or not all(_SEGMENT.fullmatch(segment) for segment in segments):
         raise MalformedMessageError("not a signed token: three parts in base64url are needed")
-    return _read_object(_decode(segments[0]), "the token's header")
+    return _recall_header(segments[0]) if len(segments[0]) <= _MAX_RECALLED else _parse_header(segments[0])
+
+
+def _parse_header(segment: str) -> dict[str, Any]:
+    return _read_object(_decode(segment), "the token's header")
+
+
+_MAX_RECALLED: Final = 500
+# A platform writes the same header on every token until it changes its key.
+_recall_header = lru_cache(maxsize=1024)(_parse_header)
 
 
 def _decode(segment: str) -> bytes:
