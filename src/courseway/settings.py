@@ -118,11 +118,8 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "courseway.lms.middleware.HeadersMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
-    "courseway.lms.middleware.LaunchSessionMiddleware",
-    "courseway.lms.middleware.SignInMiddleware",
-    "courseway.lms.middleware.LaunchCsrfMiddleware",
-    "allauth.account.middleware.AccountMiddleware",
     "courseway.learning.arriving.ArrivingMiddleware",
+    "allauth.account.middleware.AccountMiddleware",
 ]
 
 ROOT_URLCONF = "courseway.urls"

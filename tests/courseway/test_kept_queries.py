@@ -55,7 +55,7 @@ def test_a_visitor_is_found_as_the_queryset_finds_them(cast: Cast) -> None:
             for context in (placed.context.pk, placed.context.pk + 1):
                 values = {"course": cast.course.pk, "person": person.pk, "context": context, "role": role.value}
                 kept = visitors.STILL_ENROLLED.first(**values)
-                assert describe(kept) == describe(visitors._find_still_enrolled(**values).first())  # type: ignore[arg-type]
+                assert describe(kept) == describe(visitors._with_person(**values).first())  # type: ignore[arg-type]
                 found += kept is not None
     assert found == 1
 

@@ -8,14 +8,14 @@ from django.http import HttpRequest
 from courseway.courses.models import Enrollment, Role
 from courseway.kept_queries import KeptQuery, first_of_both, make_model
 from courseway.learning.own_standing import STANDING, remember_standing
-from courseway.lms.middleware import VisitorMiddleware
+from courseway.lms.middleware import VisitorsMiddleware
 from courseway.lms.sessions import Ticket, path_of
 from courseway.lms.visitors import STILL_ENROLLED, find_still_enrolled, make_visitor, values_of
 from courseway.orgs.models import Person
 from courseway.orgs.visitor import Visitor
 
 
-class ArrivingMiddleware(VisitorMiddleware):
+class ArrivingMiddleware(VisitorsMiddleware):
     """Finds out who is asking; on the page of the launch's assignment, how they stand with it as well."""
 
     def find_visitor(self, request: HttpRequest, ticket: Ticket) -> Visitor | None:

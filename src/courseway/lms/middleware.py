@@ -19,6 +19,7 @@ from django.contrib.messages.storage import default_storage
 from django.contrib.messages.storage.cookie import CookieStorage
 from django.contrib.sessions.middleware import SessionMiddleware
 from django.core.exceptions import PermissionDenied
+from django.core.handlers.exception import convert_exception_to_response
 from django.http import HttpRequest, HttpResponse
 from django.middleware.common import CommonMiddleware
 from django.middleware.csrf import CSRF_ALLOWED_CHARS, CsrfViewMiddleware
@@ -91,18 +92,52 @@ class HeadersMiddleware:
         return {name.lower(): (name, value) for name, value in blank.headers.items() if name not in before}
 
 
-class LaunchSessionMiddleware:
-    """Recognises the pages of a launch by their path and hides the path from everything below.
+class VisitorsMiddleware:
+    """Three kinds of visitors, three ways to the same views: LMSs send signed messages and have nothing else; the
+    pages of a launch have a ticket; everybody else may have signed in.
 
-    `/at/<reference>` becomes part of the script prefix, so that every `{% url %}` of the page stays in its session.
+    What a way does not need is not asked of it. A visitor is the person of a launch or an account, never both.
     """
 
     def __init__(self, get_response: Answer) -> None:
         self.get_response = get_response
+        self._csrf = LaunchCsrfMiddleware(get_response)
+        self._common = CommonMiddleware(get_response)
+        # What goes wrong on a launch's page is said on a page of the launch.
+        self._to_launch: Answer = convert_exception_to_response(self._answer_visit)
+        by_account: Answer = LaunchCsrfMiddleware(self._answer_account)
+        self._to_account: Answer = SessionMiddleware(AuthenticationMiddleware(MessageMiddleware(by_account)))
 
     def __call__(self, request: HttpRequest) -> Any:
-        if not request.path_info.startswith(AT):
-            return self.get_response(request)
+        if request.path_info.startswith(AT):
+            return self._answer_launch(request)
+        _check_host(request)
+        if _is_for_lms(request):
+            # No messages of Django's either: what waits would be shown in the wrong place.
+            request.visitor = Visitor()  # type: ignore[attr-defined]
+            response = self.get_response(request)
+        else:
+            response = self._to_account(request)
+        return self._common.process_response(request, response)
+
+    def process_view(self, request: HttpRequest, view: Any, arguments: Any, named: Any) -> HttpResponse | None:
+        """Django's protection of forms; see `LaunchCsrfMiddleware`."""
+        return self._csrf.process_view(request, view, arguments, named)
+
+    def find_visitor(self, request: HttpRequest, ticket: Ticket) -> Visitor | None:
+        """Who comes with a launch's ticket; None if the LMS no longer says so."""
+        return visitor_of_ticket(request, ticket)
+
+    def _answer_account(self, request: HttpRequest) -> Any:
+        visitor = Visitor(account=request.user if isinstance(request.user, Account) else None)
+        request.visitor = visitor  # type: ignore[attr-defined]
+        return self.get_response(request)
+
+    def _answer_launch(self, request: HttpRequest) -> Any:
+        """A page of a launch is recognised by its path, which is hidden from everything below.
+
+        `/at/<reference>` becomes part of the script prefix, so that every `{% url %}` of the page stays in its session.
+        """
         reference, _, rest = request.path_info[len(AT) :].partition("/")
         ticket = read_ticket(request, reference)
         # The sign-in session of the same browser has no say here, in either direction.
@@ -113,42 +148,40 @@ class LaunchSessionMiddleware:
         before = get_script_prefix()
         set_script_prefix(session_path(reference))
         try:
-            response = self.get_response(request)
+            _check_host(request)
+            response: Any = self._common.process_response(request, self._to_launch(request))
         finally:
             set_script_prefix(before)
         response._csp_replace = {"frame-ancestors": ["*"]}  # any LMS may frame a launch
         response.headers.setdefault("Cache-Control", "no-store, private")
         return response
 
-
-class SignInMiddleware:
-    """What belongs to people who sign in: session, account, messages, addresses that lack a slash. Launches have no
-    session and no account, and do not pay for them.
-
-    Messages too are kept from the addresses to which LMSs send: whatever waits there would be shown in the wrong place.
-    """
-
-    def __init__(self, get_response: Answer) -> None:
-        self.to_lms = get_response
-        self.to_account: Answer = SessionMiddleware(AuthenticationMiddleware(MessageMiddleware(get_response)))
-        self._common = CommonMiddleware(get_response)
-
-    def __call__(self, request: HttpRequest) -> Any:
-        _check_host(request)
-        if hasattr(request, "launch_ticket"):
-            response = self._answer_launch(request)
-        else:
-            response = self.to_lms(request) if _is_for_lms(request) else self.to_account(request)
-        return self._common.process_response(request, response)
-
-    def _answer_launch(self, request: HttpRequest) -> Any:
+    def _answer_visit(self, request: HttpRequest) -> Any:
         """With messages, as `MessageMiddleware` gives them; nearly no page has one, so they are read when asked for."""
         messages: Any = SimpleLazyObject(lambda: default_storage(request))
         request._messages = messages  # type: ignore[attr-defined]
-        response = self.to_lms(request)
+        request.user = AnonymousUser()
+        self._csrf.process_request(request)
+        visitor = self._find(request)
+        if visitor is None:
+            from courseway.lms.views import refuse  # the page lives with the launch views
+
+            response: Any = refuse(request, SessionEndedError())
+        else:
+            request.visitor = visitor  # type: ignore[attr-defined]
+            response = self.get_response(request)
+        response = self._csrf.process_response(request, response)
         if has_messages(request):
             messages.update(response)
         return response
+
+    def _find(self, request: HttpRequest) -> Visitor | None:
+        if selection_ticket_of(request) is not None:
+            if not request.path_info.startswith(_CHOOSE):
+                raise PermissionDenied(_("First choose what to open."))
+            return Visitor()
+        ticket = ticket_of(request)
+        return self.find_visitor(request, ticket) if ticket else visitor_of_review(request)
 
 
 def has_messages(request: HttpRequest) -> bool:
@@ -186,11 +219,11 @@ class LaunchCsrfMiddleware(CsrfViewMiddleware):
     def process_request(self, request: HttpRequest) -> None:
         if _has_ticket(request):
             request.META["CSRF_COOKIE"] = self._get_secret(request)
-        elif not _is_for_lms(request):  # what LMSs send has its own signature
+        else:
             super().process_request(request)
 
     def _set_csrf_cookie(self, request: HttpRequest, response: HttpResponse) -> None:
-        if not _has_ticket(request) and not _is_for_lms(request):
+        if not _has_ticket(request):
             super()._set_csrf_cookie(request, response)  # type: ignore[misc]
 
 
@@ -209,36 +242,3 @@ def form_token(request: HttpRequest) -> str:
 
 def _has_ticket(request: HttpRequest) -> bool:
     return getattr(request, "launch_ticket", None) is not None
-
-
-class VisitorMiddleware:
-    """Finds out who is asking: the person of a launch, or the account that signed in - never both."""
-
-    def __init__(self, get_response: Answer) -> None:
-        self.get_response = get_response
-
-    def __call__(self, request: HttpRequest) -> Any:
-        if hasattr(request, "launch_ticket"):
-            request.user = AnonymousUser()
-            visitor: Visitor | None
-            if selection_ticket_of(request) is not None:
-                if not request.path_info.startswith(_CHOOSE):
-                    raise PermissionDenied(_("First choose what to open."))
-                visitor = Visitor()
-            else:
-                ticket = ticket_of(request)
-                visitor = self.find_visitor(request, ticket) if ticket else visitor_of_review(request)
-            if visitor is None:
-                from courseway.lms.views import refuse  # the page lives with the launch views
-
-                return refuse(request, SessionEndedError())
-        elif _is_for_lms(request):
-            visitor = Visitor()
-        else:
-            visitor = Visitor(account=request.user if isinstance(request.user, Account) else None)
-        request.visitor = visitor  # type: ignore[attr-defined]
-        return self.get_response(request)
-
-    def find_visitor(self, request: HttpRequest, ticket: Ticket) -> Visitor | None:
-        """Who comes with a launch's ticket; None if the LMS no longer says so."""
-        return visitor_of_ticket(request, ticket)

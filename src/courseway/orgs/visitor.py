@@ -46,7 +46,7 @@ NOBODY = Visitor()
 
 
 def visitor_of(request: HttpRequest) -> Visitor:
-    """The visitor set by `VisitorMiddleware`; nobody where that did not run."""
+    """The visitor set by `VisitorsMiddleware`; nobody where that did not run."""
     visitor = getattr(request, "visitor", NOBODY)
     return visitor if isinstance(visitor, Visitor) else NOBODY
 
