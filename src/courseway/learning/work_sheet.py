@@ -26,6 +26,7 @@ from courseway.learning.models import Attempt
 from courseway.learning.work_pages import PageView, fill_pages, find_page, has_files, lay_out, recall_content
 from courseway.lms.due_dates import LmsDate
 from courseway.lms.middleware import form_token, has_messages
+from courseway.lms.sessions import HTML
 from courseway.orgs.visitor import visitor_of
 
 _TEMPLATE = "learning/work.html"
@@ -82,7 +83,8 @@ def show_work(request: HttpRequest, work: Work, attempts: list[Attempt], *, prob
     is_common = sheet.launch is not None and not problem and not (attempt and has_files(content))
     if is_common and not has_messages(request):
         page = _render(sheet, get_language() or "")
-        return HttpResponse(page.replace(_PREFIX, get_script_prefix()).replace(_TOKEN, form_token(request)))
+        page = page.replace(_PREFIX, get_script_prefix()).replace(_TOKEN, form_token(request))
+        return HttpResponse(page.encode(), content_type=HTML)
     context = {**_describe(sheet, fill_pages(content, attempt)), "problem": problem}
     return render(request, _TEMPLATE, context, status=422 if problem else 200)
 

@@ -24,7 +24,7 @@ from django.urls import reverse, set_script_prefix
 from django.urls.base import get_script_prefix
 from django.utils import timezone
 from django.utils.encoding import force_bytes, iri_to_uri
-from django.utils.http import RFC3986_SUBDELIMS, http_date
+from django.utils.http import RFC3986_SUBDELIMS
 
 from courseway.courses.models import Role
 from courseway.lms.arrivals import Landing
@@ -36,6 +36,7 @@ _SALT = "courseway.lms.sessions"
 _SELECTION_SALT = _SALT + ".selection"
 _REVIEW_SALT = _SALT + ".review"
 AT = "/at/"
+HTML = "text/html; charset=utf-8"
 
 
 class Ticket(NamedTuple):
@@ -175,7 +176,7 @@ class Redirect(HttpResponseRedirect):
     """To an address of ours or of a registered platform: without the looks that Django takes at any other one."""
 
     def __init__(self, url: str, *, status: int = 303) -> None:
-        HttpResponse.__init__(self, status=status)
+        HttpResponse.__init__(self, status=status, content_type=HTML)
         self.headers["Location"] = url if url.isascii() else iri_to_uri(url)
         self.headers["Cache-Control"] = "no-store"
 
@@ -195,7 +196,6 @@ def _add_cookie(
     attributes: dict[str, object] = {"path": path, "httponly": True}
     if lifetime is not None:
         attributes["max-age"] = int(lifetime.total_seconds())
-        attributes["expires"] = http_date(timezone.now().timestamp() + lifetime.total_seconds())
     if is_partitioned:
         attributes |= {"secure": True, "samesite": "None"}
     dict.update(morsel, attributes)  # past a look at each name

@@ -48,7 +48,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
         if is_watched or is_in_transaction or raw.prepare_threshold is None:
             return None
         try:
-            values = [_encode(one) for one in parameters]
+            values = [one.encode() if type(one) is str and "\0" not in one else _encode(one) for one in parameters]
         except ValueError:
             return None
         if self._prepared_for is not raw:
@@ -75,6 +75,14 @@ class DatabaseWrapper(base.DatabaseWrapper):
             raise psycopg.DatabaseError("the statement cannot be prepared")
         self._prepared[sql] = name, Transformer(raw)
         return self._prepared[sql]
+
+    def close_if_unusable_or_obsolete(self) -> None:
+        """Django's look at the beginning of a request, shorter where nothing happened."""
+        is_at_rest = self.autocommit and not self.in_atomic_block and not self.errors_occurred
+        if is_at_rest and self.close_at is not None and time.monotonic() < self.close_at:
+            self.health_check_done = False
+        else:
+            super().close_if_unusable_or_obsolete()
 
     def close_if_health_check_failed(self) -> None:
         if self.connection is None or not self.health_check_enabled or self.health_check_done:
