@@ -84,8 +84,8 @@ def verify_launch(
         _check_version(claims)
         message = _read_message(claims)
         deployment_id = _check_deployment(claims, registration, login_deployment_id)
-        person = _read_person(claims, allows_anonymous=registration.allows_anonymous)
         roles = _read_roles(claims, are_required=message is not Message.DEEP_LINKING)
+        person = _read_person(claims, roles, allows_anonymous=registration.allows_anonymous)
         resource_link = _read_resource_link(claims) if message is not Message.DEEP_LINKING else None
         target_link_uri = _read_target(claims, is_required=message is not Message.DEEP_LINKING)
         if message is Message.SUBMISSION_REVIEW:
@@ -157,7 +157,7 @@ def _check_deployment(claims: Mapping[str, Any], registration: Registration, log
     return deployment_id
 
 
-def _read_person(claims: Mapping[str, Any], *, allows_anonymous: bool) -> Person:
+def _read_person(claims: Mapping[str, Any], roles: tuple[str, ...], *, allows_anonymous: bool) -> Person:
     is_anonymous = allows_anonymous and claims.get("sub") in (None, "")
     given, family = _text(claims, "given_name"), _text(claims, "family_name")
     return Person(
@@ -167,7 +167,7 @@ def _read_person(claims: Mapping[str, Any], *, allows_anonymous: bool) -> Person
         family_name=family,
         email=_text(claims, "email"),
         sourcedid=_expanded(_object(claims, vocabulary.LIS), "person_sourcedid"),
-        is_test_user=is_test_user(_texts(claims.get(vocabulary.ROLES))),
+        is_test_user=is_test_user(roles),
     )
 
 
@@ -291,7 +291,7 @@ def _text(members: Mapping[str, Any], name: str) -> str:
 
 def _texts(value: object) -> tuple[str, ...]:
     values: Iterable[object] = value if isinstance(value, list) else (value,)
-    return tuple(one for one in values if isinstance(one, str))
+    return tuple([one for one in values if isinstance(one, str)])
 
 
 def _expanded(members: Mapping[str, Any], name: str) -> str:
@@ -302,7 +302,10 @@ def _expanded(members: Mapping[str, Any], name: str) -> str:
 
 def _url(members: Mapping[str, Any], name: str) -> str:
     """An absolute http(s) address, or "": anything else must never become a link or a request."""
-    value = _text(members, name).strip()
+    value = members.get(name)
+    if not value or not isinstance(value, str):
+        return ""
+    value = value.strip()
     return value if is_web_url(value) else ""
 
 
