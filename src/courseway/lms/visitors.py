@@ -55,7 +55,7 @@ def find_still_enrolled(*, course: int, person: int, context: int, role: str) ->
 
 
 def _with_person(**values: int | str) -> QuerySet[Enrollment]:
-    return find_still_enrolled(**values).select_related("person", "course")  # type: ignore[arg-type]
+    return find_still_enrolled(**values).select_related("person")  # type: ignore[arg-type]
 
 
 STILL_ENROLLED = KeptQuery(_with_person, course=int, person=int, context=int, role=str)

@@ -48,7 +48,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
         if is_watched or is_in_transaction or raw.prepare_threshold is None:
             return None
         try:
-            values = [one.encode() if type(one) is str and "\0" not in one else _encode(one) for one in parameters]
+            values = [_encode(one) for one in parameters]
         except ValueError:
             return None
         if self._prepared_for is not raw:
