@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 from django.db import connections
-from django.test.utils import setup_databases, teardown_databases
+from django.template import Template
+from django.test.utils import _TestState, setup_databases, teardown_databases
 from hypothesis import settings
 from pytest_django import DjangoDbBlocker
 
 from courseway.lms import platforms
-from tests.cast import Cast, make_cast
+from tests.cast import Cast, keep_cast, make_cast
 from tests.end_to_end.chromium import find_chromium
 from tests.migrated import keep_database, one_at_a_time, take_kept_database
 
@@ -59,8 +60,14 @@ def uses_database(item: pytest.Item) -> bool:
 
 
 @pytest.fixture(scope="session")
+def templates_as_they_are(django_test_environment: None) -> None:
+    """Django's test environment copies the context of every template rendered; our tests read pages instead."""
+    Template._render = _TestState.saved_data.template_render
+
+
+@pytest.fixture(scope="session")
 def django_db_setup(
-    django_test_environment: None, django_db_modify_db_settings: None, django_db_blocker: DjangoDbBlocker
+    templates_as_they_are: None, django_db_modify_db_settings: None, django_db_blocker: DjangoDbBlocker
 ) -> Iterator[None]:
     """The database of this process: a copy of the one that an earlier run migrated, if there is one."""
     with django_db_blocker.unblock(), one_at_a_time():
@@ -68,6 +75,8 @@ def django_db_setup(
         made = setup_databases(0, False, keepdb=is_kept, serialized_aliases=())
         if not is_kept:
             keep_database()
+    with django_db_blocker.unblock():
+        keep_cast()
     yield
     with django_db_blocker.unblock():
         teardown_databases(made, 0)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import cache
 
 import pytest
 
@@ -12,12 +13,13 @@ from tests.courseway.practice_school import School, make_school13, run_practice_
 from tests.practice_lms.running import PracticeLms
 
 _key_pairs: list[PrivateKey] = []
+_read_once = cache(PrivateKey.from_pem)
 
 
 @pytest.fixture(autouse=True)
 def key_pairs_made_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Key pairs take a tenth of a second to make. Each test gets real ones, different from each other, that an earlier
-    test has had too."""
+    """Key pairs take a tenth of a second to make and half of that to read. Each test gets real ones, different from
+    each other, that an earlier test has had too."""
     taken = iter(range(10_000))
 
     def take() -> PrivateKey:
@@ -27,6 +29,7 @@ def key_pairs_made_once(monkeypatch: pytest.MonkeyPatch) -> None:
         return _key_pairs[number]
 
     monkeypatch.setattr(tool_keys, "generate_private_key", take)
+    monkeypatch.setattr(PrivateKey, "from_pem", _read_once)
 
 
 @pytest.fixture(scope="session")

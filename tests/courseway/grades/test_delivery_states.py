@@ -27,7 +27,7 @@ from tests.courseway.grades.links import PlacedLink, place_v11, place_v13
 
 pytestmark = pytest.mark.slow
 
-LIMITS = Limits(at_once=4, lease_seconds=60.0, deadline_seconds=0.12, quiet_seconds=30.0)
+LIMITS = Limits(at_once=4, lease_seconds=60.0, deadline_seconds=0.08, quiet_seconds=30.0)
 
 MISBEHAVIOURS = [
     Misbehaviour(500),
@@ -40,7 +40,7 @@ MISBEHAVIOURS = [
     Misbehaviour(422, body=b"odd"),
     Misbehaviour(200, body=outcome_answer("failure", "LTI outcome request failed")),
     Misbehaviour(loses_answer=True),
-    *[Misbehaviour(silent_seconds=0.25)] * 4,
+    *[Misbehaviour(silent_seconds=0.16)] * 4,
 ]
 faults = st.lists(st.sampled_from(MISBEHAVIOURS), max_size=2)
 steps_up = st.sampled_from([Decimal("0.01"), Decimal("0.5"), None])
@@ -280,7 +280,7 @@ def test_a_delivery_ends_with_the_newest_value_or_a_reason(cast: Cast, lms: Fake
     run_state_machine_as_test(
         machine,
         settings=settings(
-            max_examples=12,
+            max_examples=10,
             stateful_step_count=30,
             deadline=None,
             derandomize=True,

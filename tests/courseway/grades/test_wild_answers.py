@@ -55,8 +55,9 @@ def test_any_value_of_any_member_of_a_column(cast: Cast, lms: FakeLms) -> None:
     placed = place_v13(cast.operators, lms.url, lineitem="")
     placed.let_in(cast.sam)
     failed = []
-    for name in ("id", "label", "scoreMaximum", "resourceLinkId", "resourceId", "tag", "startDateTime", "endDateTime"):
-        for value in WILD:
+    names = ("id", "label", "scoreMaximum", "resourceLinkId", "resourceId", "tag", "startDateTime", "endDateTime")
+    for number, name in enumerate(names):
+        for value in WILD[number % 2 :: 2]:
             lms.lineitems.clear()
             own = lms.add_lineitem(2, resourceLinkId=placed.link.resource_link_id)
             odd = {"id": f"{lms.url}/lineitems/1", "label": "Odd", "scoreMaximum": 5, "resourceId": "x", name: value}
@@ -70,6 +71,11 @@ def test_any_value_of_any_member_of_a_column(cast: Cast, lms: FakeLms) -> None:
     assert not failed
 
 
+def some_of_them(status: int) -> list[bytes]:
+    """All of them as a success; less is read of an error, so that each kind of error has a part of them."""
+    return BODIES if status == 200 else BODIES[status % 4 :: 4]
+
+
 @pytest.mark.parametrize("service", ["token", "lineitems", "score"])
 @pytest.mark.parametrize("status", [200, 400, 503])
 def test_any_answer_of_any_service(cast: Cast, lms: FakeLms, service: str, status: int) -> None:
@@ -77,7 +83,7 @@ def test_any_answer_of_any_service(cast: Cast, lms: FakeLms, service: str, statu
     placed = place_v13(cast.operators, lms.url, lineitem="")
     placed.let_in(cast.sam)
     failed = []
-    for body in BODIES:
+    for body in some_of_them(status):
         tokens.forget_kept_tokens()
         ResourceLink.objects.update(lineitem_url="")
         lms.fault = lambda asked, key, said=body: Misbehaviour(status, body=said) if asked == service else None
@@ -95,7 +101,7 @@ def test_any_answer_to_an_outcome(cast: Cast, lms: FakeLms, status: int) -> None
     placed = place_v11(cast.operators, lms.url)
     placed.let_in(cast.sam)
     failed: list[Any] = []
-    for body in BODIES:
+    for body in some_of_them(status):
         lms.fault = lambda asked, key, said=body: Misbehaviour(status, body=said) if asked == "outcome" else None
         delivery = deliver(placed, cast)
         is_ours = delivery.last_error_code == "internal_error"

@@ -165,8 +165,8 @@ def test_switched_off_again_the_newest_grades_are_owed(cast: Cast, lms: FakeLms,
 
 
 def _keys(placed: PlacedLink, lms: FakeLms) -> dict[Person, str]:
-    names = {person: f"{person.pk}" for person in placed.people}
-    return {person: next(key for key in lms.grades if f"-{name}" in key) for person, name in names.items()}
+    names = {person: (f"user-{person.pk}@", f"sourced-{person.pk}-") for person in placed.people}
+    return {person: next(key for key in lms.grades if key.startswith(begin)) for person, begin in names.items()}
 
 
 def _value(placed: PlacedLink, points: str) -> object:

@@ -73,7 +73,7 @@ facts = st.builds(
 )
 
 
-@settings(max_examples=1500, deadline=None)
+@settings(max_examples=500, deadline=None)
 @given(facts)
 def test_every_launch_has_exactly_one_outcome(known: Facts) -> None:
     """The rules name one assignment, one course or one copy, and the rule that chose it - or a teacher is asked."""
@@ -269,6 +269,6 @@ def test_no_order_of_events_breaks_a_promise() -> None:
     run_state_machine_as_test(
         TermsInATransaction,
         settings=settings(
-            max_examples=40, stateful_step_count=30, deadline=None, suppress_health_check=list(HealthCheck)
+            max_examples=25, stateful_step_count=25, deadline=None, suppress_health_check=list(HealthCheck)
         ),
     )
