@@ -102,7 +102,7 @@ def make_cast() -> Cast:
     with connection.cursor() as cursor:
         for statement, values in statements:
             cursor.execute(statement, values)
-    cast: Cast = pickle.loads(pickled)
+    cast: Cast = pickle.loads(pickled)  # noqa: S301 - this process wrote it
     return cast
 
 
@@ -140,7 +140,7 @@ def _join(statements: list[tuple[str, Any]]) -> list[tuple[str, Any]]:
 
 
 def _leave_small_numbers(models: list[Any]) -> None:
-    """SQLite numbers rows from the greatest on: rows that a test makes before these people must not meet their numbers."""
+    """SQLite numbers rows from the greatest on. What a test makes before these people must not meet their numbers."""
     with connection.cursor() as cursor:
         for model in models:
             cursor.execute("INSERT INTO sqlite_sequence VALUES (%s, 1000000)", [model._meta.db_table])
