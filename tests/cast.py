@@ -11,6 +11,8 @@ from django.apps import apps
 from django.db import connection, transaction
 
 from courseway.courses.models import Assignment, Course, Enrollment, Module, Page, Question, Role
+from courseway.learning import work_sheet
+from courseway.learning.work_pages import recall_content
 from courseway.orgs.models import Account, Member, Organization, Person
 
 PASSWORD = "correct horse battery"
@@ -99,6 +101,9 @@ def make_cast() -> Cast:
     if _kept is None:
         return _make_cast()
     pickled, statements = _kept
+    # A test may add to the pages that another test had too, with the same mark.
+    recall_content.cache_clear()
+    work_sheet._render.cache_clear()
     with connection.cursor() as cursor:
         for statement, values in statements:
             cursor.execute(statement, values)
