@@ -13,7 +13,7 @@ import shutil
 import sqlite3
 import subprocess
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
@@ -45,15 +45,34 @@ def take_kept_database() -> bool:
     return True
 
 
+def lay_migrated_database(path: Path, migrate: Callable[[], object]) -> None:
+    """A migrated SQLite database in this place, for a process of its own: a copy of the kept one, else by `migrate`."""
+    if not apps.ready:
+        migrate()
+        return
+    with one_at_a_time():
+        place = _find_sqlite_place()
+        if place.exists():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(place, path)
+        else:
+            migrate()
+            _keep(place, lambda unfinished: _back_up(path, unfinished))
+
+
 def keep_database() -> None:
-    """Keeps this one, which was just migrated, and no older one."""
-    place = _find_place()
-    unfinished = place.with_suffix(f".{os.getpid()}")
+    """Keeps this one, which was just migrated."""
     if connection.vendor == "sqlite":
         path = connection.settings_dict["TEST"]["NAME"]
-        with closing(sqlite3.connect(path)) as migrated, closing(sqlite3.connect(unfinished)) as copy:
-            migrated.backup(copy)
-    elif not _dump(unfinished):
+        _keep(_find_place(), lambda unfinished: _back_up(path, unfinished))
+    else:
+        _keep(_find_place(), _dump)
+
+
+def _keep(place: Path, write: Callable[[Path], bool]) -> None:
+    """Keeps what is written, and no older one of its kind."""
+    unfinished = place.with_suffix(f".{os.getpid()}")
+    if not write(unfinished):
         return
     unfinished.replace(place)
     for other in FOLDER.glob(f"*{place.suffix}"):
@@ -61,18 +80,33 @@ def keep_database() -> None:
             other.unlink(missing_ok=True)
 
 
+def _back_up(path: Path, place: Path) -> bool:
+    with closing(sqlite3.connect(path)) as migrated, closing(sqlite3.connect(place)) as copy:
+        migrated.backup(copy)
+    return True
+
+
 def _find_place() -> Path:
+    if connection.vendor == "sqlite":
+        return _find_sqlite_place()
+    import psycopg
+
+    digest = _digest_migrations()
+    with psycopg.connect(settings.DATABASE_URL) as asked:
+        digest.update(f"PostgreSQL {asked.info.server_version}".encode())
+    return FOLDER / f"{digest.hexdigest()[:16]}.sql"
+
+
+def _find_sqlite_place() -> Path:
+    return FOLDER / f"{_digest_migrations().hexdigest()[:16]}.sqlite3"
+
+
+def _digest_migrations() -> hashlib._Hash:
     digest = hashlib.sha256()
     for app in apps.get_app_configs():
         for file in sorted(Path(app.path, "migrations").glob("*.py")):
             digest.update(f"{app.label}/{file.name}\n".encode() + file.read_bytes())
-    if connection.vendor == "sqlite":
-        return FOLDER / f"{digest.hexdigest()[:16]}.sqlite3"
-    import psycopg
-
-    with psycopg.connect(settings.DATABASE_URL) as asked:
-        digest.update(f"PostgreSQL {asked.info.server_version}".encode())
-    return FOLDER / f"{digest.hexdigest()[:16]}.sql"
+    return digest
 
 
 def _dump(place: Path) -> bool:

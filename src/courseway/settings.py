@@ -111,7 +111,6 @@ INSTALLED_APPS = [
     "allauth.account",
     "django_htmx",
     "django_tasks",
-    "huey.contrib.djhuey",
     "csp",
 ]
 

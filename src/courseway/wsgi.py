@@ -17,13 +17,18 @@ from django.core.handlers.base import reset_urlconf
 from django.core.signals import request_finished, request_started
 from django.core.wsgi import get_wsgi_application
 from django.db import DEFAULT_DB_ALIAS, close_old_connections, connections, reset_queries
+from django.urls import get_resolver
+
+from courseway.loading import loading_modules
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "courseway.settings")
 
 # A file of the largest size that students hand in, and the rest of its form.
 LARGEST_BODY = 28 * 1024 * 1024
 
-_django = get_wsgi_application()
+with loading_modules():
+    _django = get_wsgi_application()
+    get_resolver().url_patterns  # noqa: B018 - all pages too, so that the first visitor does not wait for them
 
 
 # What Django does at the beginning and at the end of each request for any number of databases and caches. There is one

@@ -9,6 +9,7 @@ from urllib.parse import quote, unquote
 
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
+from django.utils.html import format_html_join
 
 from practice_lms import admin_rooms
 from practice_lms.columns import list_line_items
@@ -55,8 +56,13 @@ FAULT_PRESETS = (
 )
 
 
-def answer_admin(request: HttpRequest, template: str, context: dict[str, Any], acts: dict[str, Act]) -> HttpResponse:
-    """Show a page, or do what its form asks; a refused form comes back with what was typed."""
+def answer_admin(
+    request: HttpRequest, template: str, describe: Callable[[], dict[str, Any]], acts: dict[str, Act]
+) -> HttpResponse:
+    """Show a page, or do what its form asks; a refused form comes back with what was typed.
+
+    `describe` is what the page shows, and is asked for when a page is shown.
+    """
     if request.method == "POST":
         form = {name: str(value) for name, value in request.POST.items()}
         act = acts.get(form.get("act", ""))
@@ -66,14 +72,13 @@ def answer_admin(request: HttpRequest, template: str, context: dict[str, Any], a
             with database().transaction() as db:
                 done = act(db, form)
         except RefusedError as refusal:
-            return render(
-                request, template, {**context, "error": refusal.message, "typed": form}, status=refusal.status
-            )
+            shown = {**describe(), "error": refusal.message, "typed": form}
+            return render(request, template, shown, status=refusal.status)
         redirect = HttpResponseRedirect(request.get_full_path())
         redirect.set_cookie("practice_done", quote(done), max_age=5, samesite="Lax")
         return redirect
     done = unquote(request.COOKIES.get("practice_done", ""))
-    response = render(request, template, {**context, "done": done, "typed": {}})
+    response = render(request, template, {**describe(), "done": done, "typed": {}})
     if done:
         response.delete_cookie("practice_done")
     return response
@@ -95,32 +100,11 @@ def show_tools(request: HttpRequest) -> HttpResponse:
         "rotate": lambda db, form: f"New key: {rotate_key(db)}",
         "retire": lambda db, form: f"{retire_keys(db)} old keys are no longer published",
     }
-    return answer_admin(request, "admin_tools.html", context, acts)
+    return answer_admin(request, "admin_tools.html", lambda: context, acts)
 
 
 def show_rooms(request: HttpRequest) -> HttpResponse:
     """Courses, their links and their people."""
-    with database().transaction() as db:
-        courses = [
-            {
-                "course": course,
-                "links": list_links(db, course.id),
-                "people": list_memberships(db, course.id),
-                "groups": list_groups(db, course.id),
-                "columns": list_line_items(db, course.id),
-                "points": {item.link_id: item.score_maximum for item in list_line_items(db, course.id)},
-            }
-            for course in list_courses(db)
-        ]
-        context = {
-            "courses": courses,
-            "tools": list_tools(db),
-            "people": list_people(db)[:500],
-            "roles": ROLES.items(),
-            "profiles": PROFILES_BY_NAME.values(),
-            "states": STATES,
-            "at": "rooms",
-        }
     acts: dict[str, Act] = {
         "course": _add_course,
         "link": _add_link,
@@ -138,7 +122,35 @@ def show_rooms(request: HttpRequest) -> HttpResponse:
         "move": _move_course,
         "state": _change_course,
     }
-    return answer_admin(request, "admin_rooms.html", context, acts)
+    return answer_admin(request, "admin_rooms.html", _describe_rooms, acts)
+
+
+def _describe_rooms() -> dict[str, Any]:
+    with database().transaction() as db:
+        courses = [
+            {
+                "course": course,
+                "links": list_links(db, course.id),
+                "people": list_memberships(db, course.id),
+                "groups": list_groups(db, course.id),
+                "columns": list_line_items(db, course.id),
+            }
+            for course in list_courses(db)
+        ]
+        tools = list_tools(db)
+        return {
+            "courses": courses,
+            "tools": tools,
+            # Written once, since every course has them twice.
+            "tool_choices": format_html_join(
+                "", '<option value="{}">{}, LTI {}</option>', ((tool.id, tool.title, tool.version) for tool in tools)
+            ),
+            "people": list_people(db)[:500],
+            "roles": ROLES.items(),
+            "profiles": PROFILES_BY_NAME.values(),
+            "states": STATES,
+            "at": "rooms",
+        }
 
 
 def show_faults(request: HttpRequest) -> HttpResponse:
@@ -175,7 +187,8 @@ def show_faults(request: HttpRequest) -> HttpResponse:
         clear_faults(db, read_whole_number("fault", form["fault"]) if form.get("fault") else None)
         return "Called off"
 
-    return answer_admin(request, "admin_faults.html", context, {"order": order, "preset": order_preset, "clear": clear})
+    acts: dict[str, Act] = {"order": order, "preset": order_preset, "clear": clear}
+    return answer_admin(request, "admin_faults.html", lambda: context, acts)
 
 
 def show_messages(request: HttpRequest) -> HttpResponse:
@@ -200,7 +213,7 @@ def show_messages(request: HttpRequest) -> HttpResponse:
     def revoke(db: Connection, form: Form) -> str:
         return f"{revoke_tokens(db)} tokens are forgotten"
 
-    return answer_admin(request, "admin_messages.html", context, {"revoke": revoke})
+    return answer_admin(request, "admin_messages.html", lambda: context, {"revoke": revoke})
 
 
 def _save_tool(db: Connection, form: Form) -> str:

@@ -4,7 +4,7 @@ from sqlite3 import Connection
 
 from django.http import HttpRequest, HttpResponse
 
-from practice_lms.admin import Form, answer_admin
+from practice_lms.admin import Act, Form, answer_admin
 from practice_lms.courses import list_courses
 from practice_lms.database import database
 from practice_lms.profiles import (
@@ -39,9 +39,8 @@ def show_profiles(request: HttpRequest) -> HttpResponse:
             "tools": list_tools(db),
             "at": "profiles",
         }
-    return answer_admin(
-        request, "admin_profiles.html", context, {"use": _use_profile, "switch": _switch_quirks, "reset": _reset}
-    )
+    acts: dict[str, Act] = {"use": _use_profile, "switch": _switch_quirks, "reset": _reset}
+    return answer_admin(request, "admin_profiles.html", lambda: context, acts)
 
 
 def _list_areas(profile: Profile) -> list[tuple[str, list[dict[str, object]]]]:

@@ -70,7 +70,7 @@ def show_registration(request: HttpRequest, offer_id: str) -> HttpResponse:
     def activate(db: Any, form: Form) -> str:
         return f"Active: {activate_tool(db, offer.tool_id).title}"
 
-    return answer_admin(request, "admin_registration.html", {**context, "at": "tools"}, {"activate": activate})
+    return answer_admin(request, "admin_registration.html", lambda: {**context, "at": "tools"}, {"activate": activate})
 
 
 @require_http_methods(["POST"])

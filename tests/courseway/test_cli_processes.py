@@ -17,6 +17,8 @@ from typing import Any
 
 import pytest
 
+from tests.migrated import lay_migrated_database
+
 # Each run makes a database of its own, so that once is enough.
 pytestmark = [
     pytest.mark.slow,
@@ -48,6 +50,9 @@ class Installation:
         return subprocess.Popen(
             self.command(*words), env=self.environ, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
         )
+
+    def migrate(self) -> None:
+        lay_migrated_database(self.folder / "courseway.sqlite3", lambda: self.run("migrate"))
 
     @staticmethod
     def command(*words: str) -> list[str]:
@@ -170,7 +175,7 @@ def test_serve_answers_and_ends_with_all_its_children(installation: Installation
     """`serve` answers with web and worker; SIGTERM ends it in order, and its port is free again."""
     port = find_port()
     installation.settings = {"COURSEWAY_PUBLIC_URL": f"http://127.0.0.1:{port}"}
-    assert installation.run("migrate").returncode == 0
+    installation.migrate()
     server = installation.start("serve", "--port", str(port))
     try:
         wait_until_ready(server, f"http://127.0.0.1:{port}/readyz")
@@ -194,7 +199,7 @@ def test_pages_bring_their_styles_and_scripts(installation: Installation, path: 
     port = find_port()
     base = f"http://127.0.0.1:{port}"
     installation.settings = {"COURSEWAY_PUBLIC_URL": base + path}
-    assert installation.run("migrate").returncode == 0
+    installation.migrate()
     server = installation.start("serve", "--port", str(port), "--no-worker", "--workers", "1")
     try:
         wait_until_ready(server, f"{base}{path}/readyz")

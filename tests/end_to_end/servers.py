@@ -24,6 +24,7 @@ from urllib.request import ProxyHandler, build_opener
 
 from courseway.supervise import die_with
 from tests.end_to_end.demo import EXAMPLE, free_port
+from tests.migrated import lay_migrated_database
 from tests.practice_lms.running import PracticeLms
 
 START_SECONDS = 90
@@ -160,7 +161,7 @@ def run_courseway(folder: Path, *, public_url: str = "", port: int = 0, workers:
     }
     with ExitStack() as stack:
         made = Courseway(url, local, folder, environment, stack.enter_context(run_console(environment)))
-        made.run("migrate")
+        lay_migrated_database(folder / "data" / "courseway.sqlite3", lambda: made.run("migrate"))
         serve = ["serve", "--port", str(port), "--workers", str(workers)]
         process = stack.enter_context(run_program(serve, environment, log=folder / "serve.log"))
         wait_until_ready(f"{local}{path_of(url)}/readyz", process, made)

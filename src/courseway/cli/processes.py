@@ -20,6 +20,7 @@ from courseway.cli.answers import Answer, RefusedError, draw_table
 from courseway.cli.ports import refuse_busy_port
 from courseway.cli.start import refuse_unmigrated
 from courseway.database_clock import DatabaseClock
+from courseway.loading import loading_modules
 
 # Verifying a launch is work for the processor, so one process for each core is right, up to a point.
 MOST_WEB_PROCESSES = 4
@@ -41,7 +42,8 @@ def serve(wish: Namespace) -> int:
 
 
 def work() -> int:
-    from courseway.worker import run_worker
+    with loading_modules():
+        from courseway.worker import run_worker
 
     refuse_unmigrated()
     return run_worker()
@@ -68,7 +70,8 @@ def prune() -> Answer:
 
 def check() -> Answer:
     """Wrong settings, and whether the database answers. Information alone does not make it fail."""
-    found = run_checks()
+    with loading_modules():  # the pages, to look at their addresses
+        found = run_checks()
     if not any(problem.id in ("courseway.E003", "courseway.E004") for problem in found):
         found += _check_connection()
     found = sorted(found, key=lambda problem: -problem.level)

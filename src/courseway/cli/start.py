@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from courseway.cli.answers import RefusedError
+from courseway.loading import loading_modules
 
 # What SQLite and PostgreSQL say about a table or a column that a migration would have made.
 _MISSING_ROWS = ("no such table", "no such column", "has no column named")
@@ -23,7 +24,8 @@ def set_up_django(*, is_checking: bool = False) -> None:
     try:
         if not apps.ready:
             name_settings()
-            django.setup()
+            with loading_modules():
+                django.setup()
             settings.DATA_DIR.mkdir(parents=True, exist_ok=True)
     except PermissionError as error:
         raise RefusedError(
