@@ -177,7 +177,7 @@ class _Answer:
 
 def serve_until_stopped(server: PracticeServer) -> None:
     """Serve in a thread of its own, so that a signal handler may stop it."""
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.2}, daemon=True)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
     thread.start()
     try:
         while thread.is_alive():

@@ -13,8 +13,9 @@ from tests.practice_lms.tool_side import CLAIM, finish_login, launch_11, launch_
 
 
 def submit(browser: httpx2.Client, page: str, **form: Any) -> httpx2.Response:
-    """Send a form of an administrator's page."""
-    browser.get(page)
+    """Send a form of an administrator's page, which was opened before."""
+    if "practice_csrf" not in browser.cookies:
+        browser.get(page)
     return browser.post(page, data={**form, "csrfmiddlewaretoken": browser.cookies["practice_csrf"]})
 
 
