@@ -7,12 +7,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from decimal import Decimal
 
-from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, BrowserContext, FrameLocator, Page, expect, sync_playwright
 
 from tests.end_to_end.chromium import find_headless_shell
 from tests.end_to_end.demo import CHROMIUM_ARGUMENTS, read_answers
 from tests.end_to_end.servers import OWNER, PASSWORD, Courseway, path_of
+from tests.looks import find_faults
 
 MILLISECONDS = 60_000
 
@@ -58,10 +58,8 @@ class Screen:
         page = page or self.page
         if folder := os.environ.get("SCREENSHOTS"):
             page.screenshot(path=f"{folder}/{name}.png", full_page=True)
-        wider = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
-        assert wider <= 0, f"{name} ({page.url}) is {wider} pixels too wide"
-        broken = Axe().run(page).response["violations"]
-        assert not broken, "\n".join(f"{name}: {one['id']}: {one['nodes'][0]['html'][:300]}" for one in broken)
+        found = find_faults(page, name)
+        assert not found, "\n".join(found)
 
     def read_clipboard(self, page: Page | None = None) -> str:
         page = page or self.page
