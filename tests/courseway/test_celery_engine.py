@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from decimal import Decimal
-from pathlib import Path
 
 import pytest
 from django.test import override_settings
@@ -57,9 +56,9 @@ def _wait_for(is_true: Callable[[], bool], seconds: float) -> bool:
     return is_true()
 
 
-def test_a_hint_by_celery_wakes_the_worker(broker: str, tmp_path: Path) -> None:
+def test_a_hint_by_celery_wakes_the_worker(broker: str) -> None:
     """A grade is delivered long before the worker would look by itself: its hint came through the broker."""
-    with run_fake_lms() as lms, own_database(tmp_path) as url, _use_celery(broker):
+    with run_fake_lms() as lms, own_database() as url, _use_celery(broker):
         cast = make_cast()
         placed = place_v13(cast.operators, lms.url)
         placed.let_in(cast.sam)
@@ -75,9 +74,9 @@ def test_a_hint_by_celery_wakes_the_worker(broker: str, tmp_path: Path) -> None:
             nursery.close()
 
 
-def test_a_broker_that_loses_every_message_loses_no_grade(broker: str, tmp_path: Path) -> None:
+def test_a_broker_that_loses_every_message_loses_no_grade(broker: str) -> None:
     """All hints are thrown away before anybody reads them: the worker finds the grades by itself."""
-    with run_fake_lms() as lms, own_database(tmp_path) as url, _use_celery(broker):
+    with run_fake_lms() as lms, own_database() as url, _use_celery(broker):
         cast = make_cast()
         placed = place_v13(cast.operators, lms.url)
         placed.let_in(cast.sam)
@@ -107,11 +106,11 @@ def test_the_queue_of_rabbitmq_is_a_quorum_queue(broker: str) -> None:
             channel.queue_declare(QUEUE, durable=True, auto_delete=False, arguments=classic)
 
 
-def test_a_broker_that_is_down_delays_nobody(tmp_path: Path) -> None:
+def test_a_broker_that_is_down_delays_nobody() -> None:
     """A web process whose broker does not answer stores the grade at once, asks no more for a while, and a worker
     without a broker delivers it."""
     nowhere = "amqp://guest:guest@127.0.0.1:9//"
-    with run_fake_lms() as lms, own_database(tmp_path) as url, _use_celery(nowhere):
+    with run_fake_lms() as lms, own_database() as url, _use_celery(nowhere):
         cast = make_cast()
         placed = place_v13(cast.operators, lms.url)
         placed.let_in(cast.sam)

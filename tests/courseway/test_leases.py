@@ -3,7 +3,6 @@ from __future__ import annotations
 import threading
 from datetime import timedelta
 from decimal import Decimal
-from pathlib import Path
 
 import pytest
 from django.db import connection
@@ -63,9 +62,9 @@ def test_a_claim_respects_the_queryset_and_writes_with_it(cast: Cast) -> None:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_many_claimers_at_once_share_the_rows_without_overlap(tmp_path: Path) -> None:
+def test_many_claimers_at_once_share_the_rows_without_overlap() -> None:
     """Eight threads that claim at the same time get different rows, and together all of them."""
-    with own_database(tmp_path):
+    with own_database():
         _owe_to(make_cast(), 200)
         taken: list[int] = []
         start = threading.Barrier(8)

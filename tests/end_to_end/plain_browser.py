@@ -11,7 +11,7 @@ from urllib.parse import urljoin, urlsplit
 import httpx2
 from lxml import html
 
-from tests.practice_lms.running import PracticeLms
+from tests.practice_lms.running import PracticeLms, public_trust
 
 REDIRECTS = (301, 302, 303, 307, 308)
 
@@ -44,9 +44,10 @@ class Page:
 class PlainBrowser:
     """One person's browser. Each has cookies of its own."""
 
-    def __init__(self, lms: PracticeLms, person: str, *, verify: ssl.SSLContext | bool = True) -> None:
+    def __init__(self, lms: PracticeLms, person: str, *, verify: ssl.SSLContext | None = None) -> None:
         self.lms, self.person = lms, person
-        self.http = httpx2.Client(timeout=30, trust_env=False, follow_redirects=False, verify=verify)
+        trust = verify or public_trust()
+        self.http = httpx2.Client(timeout=30, trust_env=False, follow_redirects=False, verify=trust)
 
     def close(self) -> None:
         self.http.close()

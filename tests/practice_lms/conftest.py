@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 import httpx2
 import pytest
 
-from tests.practice_lms.running import KeysetServer, PracticeLms, Tool11, Tool13
+from tests.practice_lms.running import KeysetServer, PracticeLms, Tool11, Tool13, public_trust
 
 Switch = Callable[..., None]
 """Switches quirks of a profile: `quirks("canvas", C3=False)`."""
@@ -62,7 +62,8 @@ def tool13(lms: PracticeLms, keyset: KeysetServer) -> Tool13:
 @pytest.fixture
 def browser(lms: PracticeLms) -> Iterator[httpx2.Client]:
     """A browser of its own, that follows redirects."""
-    with httpx2.Client(base_url=lms.url, follow_redirects=True, trust_env=False, timeout=30) as client:
+    trust = public_trust()
+    with httpx2.Client(base_url=lms.url, follow_redirects=True, trust_env=False, timeout=30, verify=trust) as client:
         yield client
 
 

@@ -5,11 +5,13 @@ import hashlib
 import json
 import os
 import secrets
+import ssl
 import subprocess
 import sys
 import threading
 import time
 from collections.abc import Mapping
+from functools import cache
 from html.parser import HTMLParser
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -38,6 +40,12 @@ def _environment() -> dict[str, str]:
     return {**os.environ, "PYTHONPATH": str(SOURCE)}
 
 
+@cache
+def public_trust() -> ssl.SSLContext:
+    """The certificates that a client of this process believes: reading them takes longer than most requests."""
+    return httpx2.create_ssl_context(trust_env=False)
+
+
 class PracticeLms:
     """A practice LMS in a process of its own."""
 
@@ -50,7 +58,7 @@ class PracticeLms:
         assert line.startswith("Practice LMS is ready: "), line
         self.public_url = line.removeprefix("Practice LMS is ready: ").partition(" ")[0]
         self.url = line.rpartition(" ")[2].strip("()")
-        self.http = httpx2.Client(base_url=self.url, timeout=30, trust_env=False)
+        self.http = httpx2.Client(base_url=self.url, timeout=30, trust_env=False, verify=public_trust())
 
     def stop(self) -> None:
         """End the process."""

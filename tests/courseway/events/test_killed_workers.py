@@ -36,8 +36,8 @@ class Stage:
 
 
 @pytest.fixture
-def stage(tmp_path: Path) -> Iterator[Stage]:
-    with run_receiver() as receiver, own_database(tmp_path) as url:
+def stage() -> Iterator[Stage]:
+    with run_receiver() as receiver, own_database() as url:
         cast = make_cast()
         nursery = Nursery(url)
         try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import os
 import signal
 import sqlite3
@@ -19,7 +20,7 @@ ROOT = Path(__file__).parents[3]
 
 
 @contextmanager
-def own_database(tmp_path: Path) -> Iterator[str]:
+def own_database() -> Iterator[str]:
     """The test's database by an address that another process can use: workers cannot see a transaction of the test."""
     if connection.vendor == "postgresql":
         parts = connection.get_connection_params()
@@ -28,10 +29,13 @@ def own_database(tmp_path: Path) -> Iterator[str]:
         where = f"host={host}&port={port}" if port else f"host={host}"
         yield f"postgresql://{user}{':' + password if password else ''}@/{parts['dbname']}?{where}"
         return
-    path = tmp_path / "courseway.sqlite3"
+    # In the same place for each test of this process, so that one nursery serves them all.
+    path = Path(settings.DATA_DIR) / "of-workers.sqlite3"
     connection.close()
     original = connection.settings_dict["NAME"]
     connection.settings_dict["NAME"] = str(path)
+    for suffix in ("", "-wal", "-shm"):
+        Path(f"{path}{suffix}").unlink(missing_ok=True)
     try:
         with closing(sqlite3.connect(original)) as migrated, closing(sqlite3.connect(path)) as copy:
             migrated.backup(copy)
@@ -39,6 +43,10 @@ def own_database(tmp_path: Path) -> Iterator[str]:
     finally:
         connection.close()
         connection.settings_dict["NAME"] = original
+
+
+_mothers: dict[tuple[tuple[str, str], ...], subprocess.Popen[str]] = {}
+"""By their environment: processes that have loaded everything and end with this one, whose pipe they read."""
 
 
 class Nursery:
@@ -61,10 +69,13 @@ class Nursery:
             or settings.TASKS_URL
             or ("" if settings.USES_SQLITE else settings.DATABASE_URL),
         }
-        command = [sys.executable, "-m", "tests.courseway.grades.worker_process"]
-        self.process = subprocess.Popen(
-            command, env=environment, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1
-        )
+        key = tuple(sorted(environment.items()))
+        if key not in _mothers:
+            command = [sys.executable, "-m", "tests.courseway.grades.worker_process"]
+            _mothers[key] = subprocess.Popen(
+                command, env=environment, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1
+            )
+        self.process = _mothers[key]
         self.workers: list[int] = []
 
     def start_worker(self, *, poll_seconds: float = 0.3) -> int:
@@ -88,10 +99,18 @@ class Nursery:
         return [worker for worker in self.workers if is_alive(worker)]
 
     def close(self) -> None:
+        """Kill all workers, and wait until nothing of them is left in the database."""
         for worker in filter(is_alive, self.workers):
             os.kill(worker, signal.SIGKILL)
-        self.process.kill()
-        self.process.communicate()
+        while any(map(is_alive, self.workers)):
+            time.sleep(0.01)
+
+
+@atexit.register
+def _end_mothers() -> None:
+    for mother in _mothers.values():
+        mother.kill()
+        mother.communicate()
 
 
 def is_alive(process: int) -> bool:

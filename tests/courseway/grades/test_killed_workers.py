@@ -5,7 +5,6 @@ import time
 from datetime import datetime
 from decimal import Decimal
 from itertools import pairwise
-from pathlib import Path
 
 import pytest
 from django.db import connection, transaction
@@ -76,12 +75,12 @@ def _check_history(lms: FakeLms) -> None:
 @pytest.mark.slow
 @pytest.mark.timeout(180)
 @pytest.mark.django_db(transaction=True)
-def test_no_grade_is_lost_when_workers_are_killed(tmp_path: Path) -> None:
+def test_no_grade_is_lost_when_workers_are_killed() -> None:
     """500 grades change three times while workers die and the LMS answers 500, 429, too late or not at all.
 
     In the end every newest grade is in the LMS, and no older one ever overwrote a newer one.
     """
-    with run_fake_lms() as lms, own_database(tmp_path) as url:
+    with run_fake_lms() as lms, own_database() as url:
         cast = make_cast()
         people = [Person.objects.create(organization=cast.acme, name=f"Person {number}") for number in range(PEOPLE)]
         by_score, by_outcome = place_v13(cast.operators, lms.url), place_v11(cast.loops, lms.url)

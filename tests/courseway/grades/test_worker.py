@@ -4,7 +4,6 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from decimal import Decimal
-from pathlib import Path
 
 import pytest
 from django.db import connection
@@ -39,9 +38,9 @@ class Stage:
 
 
 @pytest.fixture
-def stage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Stage]:
+def stage(monkeypatch: pytest.MonkeyPatch) -> Iterator[Stage]:
     monkeypatch.setattr(hints, "_rests_until", 0.0)
-    with run_fake_lms() as lms, own_database(tmp_path) as url:
+    with run_fake_lms() as lms, own_database() as url:
         cast = make_cast()
         placed = place_v13(cast.operators, lms.url)
         placed.let_in(cast.sam)

@@ -19,6 +19,8 @@ from pathlib import Path
 import django
 import time_machine
 
+from courseway.loading import loading_modules
+
 
 class WrongClock:
     """The clock of this process as a file says; the monotonic clock is not concerned, as in life."""
@@ -54,11 +56,12 @@ class WrongClock:
 
 
 if __name__ == "__main__":
-    django.setup()
-    from courseway.events.posting import Limits as WebhookLimits
-    from courseway.grades import lineitems
-    from courseway.grades.dispatch import Limits
-    from courseway.worker import run_worker
+    with loading_modules():
+        django.setup()
+        from courseway.events.posting import Limits as WebhookLimits
+        from courseway.grades import lineitems
+        from courseway.grades.dispatch import Limits
+        from courseway.worker import run_worker
 
     lineitems.LEASE = timedelta(seconds=4)
     slowness = float(os.environ.get("LIMITS_TIMES") or 1)

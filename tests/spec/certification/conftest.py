@@ -15,6 +15,7 @@ from lxml import html
 
 from tests.end_to_end.demo import EXAMPLE
 from tests.end_to_end.servers import OWNER, Courseway, run_courseway
+from tests.practice_lms.running import public_trust
 from tests.spec.certification.cases import REQUIRED, SECTIONS, section_of
 from tests.spec.certification.validator import CLIENT_ID, DEPLOYMENT, Message, Validator, run_validator
 
@@ -35,7 +36,7 @@ class Browser:
     """Somebody's browser without scripts: cookies, redirects, and forms that send themselves."""
 
     def __init__(self) -> None:
-        self.http = httpx2.Client(timeout=30, trust_env=False, follow_redirects=False)
+        self.http = httpx2.Client(timeout=30, trust_env=False, follow_redirects=False, verify=public_trust())
 
     def __enter__(self) -> Browser:
         return self
