@@ -17,6 +17,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import django
+import httpx2
 import time_machine
 
 from courseway.loading import loading_modules
@@ -62,6 +63,8 @@ if __name__ == "__main__":
         from courseway.grades import lineitems
         from courseway.grades.dispatch import Limits
         from courseway.worker import run_worker
+
+        httpx2.create_ssl_context(trust_env=False)  # and what else is loaded with the first request
 
     lineitems.LEASE = timedelta(seconds=4)
     slowness = float(os.environ.get("LIMITS_TIMES") or 1)
