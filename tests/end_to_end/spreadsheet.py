@@ -36,16 +36,26 @@ class Sheet:
 
 def open_csv(file: Path, folder: Path) -> Sheet:
     """Opens the file as a person would, and saves it as a spreadsheet, whose cells are read."""
+    (sheet,) = open_csvs([file], folder)
+    return sheet
+
+
+def open_csvs(files: list[Path], folder: Path) -> list[Sheet]:
+    """The same for several, of different names."""
     folder.mkdir(parents=True, exist_ok=True)
     program = find_libreoffice()
     assert program is not None
     command = [
         *(program, "--headless", "--norestore", f"-env:UserInstallation={(folder / 'profile').as_uri()}"),
-        *(f"--infilter={IMPORT}", "--convert-to", "ods", "--outdir", str(folder), str(file)),
+        *(f"--infilter={IMPORT}", "--convert-to", "ods", "--outdir", str(folder), *map(str, files)),
     ]
     done = subprocess.run(command, capture_output=True, text=True, timeout=SECONDS, check=False)
-    made = folder / f"{file.stem}.ods"
-    assert made.exists(), f"LibreOffice made nothing: {done.stdout} {done.stderr}"
+    made = [folder / f"{file.stem}.ods" for file in files]
+    assert all(one.exists() for one in made), f"LibreOffice made nothing: {done.stdout} {done.stderr}"
+    return [_read_sheet(one) for one in made]
+
+
+def _read_sheet(made: Path) -> Sheet:
     with zipfile.ZipFile(made) as archive:
         document = etree.fromstring(archive.read("content.xml"))
     table = document.find(".//table:table", _NAMES)

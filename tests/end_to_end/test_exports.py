@@ -20,7 +20,7 @@ from courseway.orgs.models import Person
 from tests.cast import Cast
 from tests.end_to_end.lms_screen import Screen
 from tests.end_to_end.servers import Stand
-from tests.end_to_end.spreadsheet import find_libreoffice, open_csv
+from tests.end_to_end.spreadsheet import find_libreoffice, open_csv, open_csvs
 from tests.visits import make_lms11
 
 pytestmark = pytest.mark.skipif(
@@ -102,11 +102,12 @@ def test_names_that_an_lms_sends_are_never_computed(cast: Cast, client: Client, 
             now=timezone.now(),
         )
     client.force_login(cast.olive)
-    for address in (f"/courses/{cast.course.public_id}/gradebook.csv", "/o/acme/launches.csv", "/o/acme/grades.csv"):
+    addresses = (f"/courses/{cast.course.public_id}/gradebook.csv", "/o/acme/launches.csv", "/o/acme/grades.csv")
+    files = [tmp_path / address.rpartition("/")[2] for address in addresses]
+    for address, file in zip(addresses, files, strict=True):
         answer: Any = client.get(address)
-        file = tmp_path / f"{address.rpartition('/')[2]}"
         file.write_bytes(answer.getvalue())
-        sheet = open_csv(file, tmp_path / "sheets")
+    for address, sheet in zip(addresses, open_csvs(files, tmp_path / "sheets"), strict=True):
         assert len(sheet.rows) > len(TITLES)
         assert (sheet.formulas, sheet.links) == ([], []), address
         shown = {cell for row in sheet.rows for cell in row}

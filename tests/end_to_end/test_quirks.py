@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,8 @@ import pytest
 
 from tests.end_to_end.demo import read_answers
 from tests.end_to_end.plain_browser import Page, PlainBrowser
-from tests.end_to_end.servers import Stand, run_stand
+from tests.end_to_end.servers import Stand
+from tests.practice_lms.running import PracticeLms
 
 pytestmark = [pytest.mark.slow]
 
@@ -116,12 +117,14 @@ def do_the_main_job(school: School) -> None:
 
 
 @pytest.mark.quirk("C13")
-def test_the_main_job_outlives_a_login_without_client_id(tmp_path: Path) -> None:
+def test_the_main_job_outlives_a_login_without_client_id(stand: Stand, course: dict[str, Any], tmp_path: Path) -> None:
     """Where the issuer has one registration and no other, a login that names no client id is that one's."""
-    with run_stand(tmp_path) as stand:
-        course = stand.import_example("release_grades_automatically=true")
-        with school_with(stand, course, "canvas", "C13") as school:
+    other_lms = PracticeLms(tmp_path)
+    try:
+        with school_with(replace(stand, lms=other_lms), course, "canvas", "C13") as school:
             do_the_main_job(school)
+    finally:
+        other_lms.stop()
 
 
 @pytest.mark.quirk("C12", "B8", "B12", "O6", "G1", "G3", "G6")

@@ -3,23 +3,16 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
 from decimal import Decimal
 from typing import Any
 
 import pytest
 
 from tests.end_to_end.plain_browser import PlainBrowser
-from tests.end_to_end.servers import Stand, run_stand
+from tests.end_to_end.servers import Stand
 
 pytestmark = pytest.mark.slow
 ROSTER = {"shares_roster": True, "shares_groups": True}
-
-
-@pytest.fixture(scope="module")
-def stand(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stand]:
-    with run_stand(tmp_path_factory.mktemp("rosters") / "stand") as running:
-        yield running
 
 
 def enrolled(stand: Stand, course: str) -> dict[str, tuple[str, bool]]:

@@ -9,6 +9,7 @@ import sys
 import tempfile
 import time
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -67,8 +68,14 @@ def run(arguments: argparse.Namespace, folder: Path, tasks_url: str, restart: An
     from tests.faults.judge import judge
     from tests.faults.school import School
     from tests.faults.troubles import SLOWNESS, Chaos, Faults
+    from tests.migrated import lay_migrated_database
 
-    call_command("migrate", verbosity=0, interactive=False)
+    migrate = partial(call_command, "migrate", verbosity=0, interactive=False)
+
+    if arguments.database == "sqlite":
+        lay_migrated_database(Path(settings.DATABASES["default"]["NAME"]), migrate)
+    else:
+        migrate()
     if tasks_url:
         backend = {"default": {"BACKEND": "courseway.celery_engine.CeleryBackend"}}
         stack.enter_context(override_settings(TASKS_URL=tasks_url, USES_CELERY=True, TASKS=backend))
