@@ -52,7 +52,7 @@ class Handler(BaseHTTPRequestHandler):
 @contextmanager
 def serve_http(handler: type[BaseHTTPRequestHandler], *, port: int = 0) -> Iterator[Server]:
     server = Server(("127.0.0.1", port), handler)
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
     thread.start()
     try:
         yield server

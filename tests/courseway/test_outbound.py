@@ -409,7 +409,7 @@ def _raw_server(answer: bytes, *, closes: bool = False) -> Iterator[tuple[str, t
     handler = type("_RawOfOneTest", (_Raw,), {"answer": answer, "closes": closes, "connections": 0})
     with socketserver.ThreadingTCPServer(("127.0.0.1", 0), handler) as server:
         server.daemon_threads = True
-        threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
+        threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.005}, daemon=True).start()
         yield f"http://127.0.0.1:{server.server_address[1]}/", handler
         server.shutdown()
 

@@ -47,12 +47,19 @@ def main() -> int:
 
 
 def run_combination(
-    database: str, engine: str, *, grades: int, platforms: int, seconds: float, kills: float = 3.0
+    database: str,
+    engine: str,
+    *,
+    grades: int,
+    platforms: int,
+    seconds: float,
+    kills: float = 3.0,
+    slowness: float = 2.5,
 ) -> dict[str, Any] | None:
     """Its figures; None if it broke down. Its progress goes to stderr."""
     command = [sys.executable, "-m", "tests.faults.combination", "--database", database, "--engine", engine]
     command += ["--grades", str(grades), "--platforms", str(platforms), "--seconds", str(seconds)]
-    command += ["--seconds-between-kills", str(kills)]
+    command += ["--seconds-between-kills", str(kills), "--slowness", str(slowness)]
     process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
     try:
         answer, _ = process.communicate(timeout=2 * seconds + 300)

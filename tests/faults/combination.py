@@ -50,6 +50,7 @@ def read_arguments(given: list[str]) -> argparse.Namespace:
     parser.add_argument("--platforms", type=int, default=20)
     parser.add_argument("--seconds", type=float, default=600.0, help="after so long it ends, whatever is left")
     parser.add_argument("--seconds-between-kills", type=float, default=3.0)
+    parser.add_argument("--slowness", type=float, default=2.5, help="more patience than usual, for a busy machine")
     parser.add_argument("--seed", type=int, default=1)
     return parser.parse_args(given)
 
@@ -67,7 +68,7 @@ def run(arguments: argparse.Namespace, folder: Path, tasks_url: str, restart: An
     from tests.courseway.grades.nursery import Nursery
     from tests.faults.judge import judge
     from tests.faults.school import School
-    from tests.faults.troubles import SLOWNESS, Chaos, Faults
+    from tests.faults.troubles import Chaos, Faults
     from tests.migrated import lay_migrated_database
 
     migrate = partial(call_command, "migrate", verbosity=0, interactive=False)
@@ -83,9 +84,9 @@ def run(arguments: argparse.Namespace, folder: Path, tasks_url: str, restart: An
     lms.conflicts_within_a_second = True
     people = max(1, arguments.grades // arguments.platforms)
     school = School(lms, platforms=arguments.platforms, people=people, seed=arguments.seed)
-    faults = lms.fault = Faults(school, seed=arguments.seed, share=0.2)
+    faults = lms.fault = Faults(school, seed=arguments.seed, share=0.2, slowness=arguments.slowness)
     clock_file = folder / "clock"
-    nursery = Nursery(settings.DATABASE_URL, tasks_url=tasks_url, clock_file=clock_file, slowness=SLOWNESS)
+    nursery = Nursery(settings.DATABASE_URL, tasks_url=tasks_url, clock_file=clock_file, slowness=arguments.slowness)
     stack.callback(nursery.close)
     for _ in range(WORKERS):
         nursery.start_worker()

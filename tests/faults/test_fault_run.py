@@ -19,6 +19,7 @@ def test_a_small_fault_run_loses_nothing() -> None:
         platforms=3,
         seconds=90,
         kills=0.7,
+        slowness=1,
     )
     assert figures is not None
     assert figures["kills"] > 0

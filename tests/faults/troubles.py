@@ -9,17 +9,15 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 from tests.courseway.grades.fake_lms import Misbehaviour, outcome_answer
 from tests.courseway.grades.nursery import Nursery
 from tests.faults.school import School
 
-# How much more time workers have for each request than in the tests, where the machine has less to do. A late answer of
-# the LMS comes after their patience (0.7 s times this), before the end of the quiet time after it (1.5 s times this).
-SLOWNESS = 2.5
-
-# Kind of fault: how often it happens beside the others, and what the LMS does then.
+# Kind of fault: how often it happens beside the others, and what the LMS does then. A late answer comes after the
+# patience of the workers (0.7 s), before the end of the quiet time after it (1.5 s).
 KINDS: dict[str, tuple[int, Misbehaviour]] = {
     "500": (6, Misbehaviour(500, body=b"oh no")),
     "429": (4, Misbehaviour(429, (("Retry-After", "1"),))),
@@ -28,16 +26,20 @@ KINDS: dict[str, tuple[int, Misbehaviour]] = {
     "garbage": (2, Misbehaviour(garbles_answer=True)),
     "garbage for an answer": (2, Misbehaviour(502, body=b"\x00\xff<not html")),
     "nothing": (4, Misbehaviour(loses_answer=True)),
-    "late": (4, Misbehaviour(silent_seconds=1.2 * SLOWNESS)),
+    "late": (4, Misbehaviour(silent_seconds=1.2)),
 }
 NOT_ENROLLED = b"User is not enrolled in the course"
 
 
 class Faults:
-    """The faults of all LMSs. `share`: how often one comes. Two in a hundred people are refused for good by some."""
+    """The faults of all LMSs. `share`: how often one comes. Two in a hundred people are refused for good by some.
 
-    def __init__(self, school: School, *, seed: int, share: float) -> None:
+    `slowness`: how many times longer than usual the workers' patience is, and with it all silences of the LMSs.
+    """
+
+    def __init__(self, school: School, *, seed: int, share: float, slowness: float) -> None:
         self.share = share
+        self._slowness = slowness
         self.counts: Counter[str] = Counter()
         self._school = school
         self._chance = random.Random(seed)
@@ -63,7 +65,8 @@ class Faults:
         if self._chance.random() >= self.share:
             return None
         (kind,) = self._chance.choices(list(KINDS), [weight for weight, _ in KINDS.values()])
-        return self._count(kind, KINDS[kind][1])
+        fault = KINDS[kind][1]
+        return self._count(kind, replace(fault, silent_seconds=fault.silent_seconds * self._slowness))
 
     def _refuse(self, service: str) -> Misbehaviour:
         if service == "score":
