@@ -12,9 +12,14 @@ import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
+from unittest.mock import patch
 
 from django.conf import settings
 from django.db import connection
+from django.test import override_settings
+from huey.contrib.djhuey import HUEY
+
+from courseway.engine import make_queue
 
 ROOT = Path(__file__).parents[3]
 
@@ -27,7 +32,9 @@ def own_database() -> Iterator[str]:
         host, port = parts.get("host", ""), parts.get("port", "")
         user, password = parts.get("user", ""), parts.get("password", "")
         where = f"host={host}&port={port}" if port else f"host={host}"
-        yield f"postgresql://{user}{':' + password if password else ''}@/{parts['dbname']}?{where}"
+        url = f"postgresql://{user}{':' + password if password else ''}@/{parts['dbname']}?{where}"
+        with _queue_in(url):
+            yield url
         return
     # In the same place for each test of this process, so that one nursery serves them all.
     path = Path(settings.DATA_DIR) / "of-workers.sqlite3"
@@ -43,6 +50,17 @@ def own_database() -> Iterator[str]:
     finally:
         connection.close()
         connection.settings_dict["NAME"] = original
+
+
+@contextmanager
+def _queue_in(url: str) -> Iterator[None]:
+    """The queue of hints beside the test's database. Other processes of a parallel run have the server's own database
+    too, and their workers would take the hints."""
+    with override_settings(TASKS_URL=url):
+        storage = make_queue("courseway").storage
+        with patch.object(HUEY, "storage", storage):
+            yield
+        storage.close()
 
 
 _mothers: dict[tuple[tuple[str, str], ...], subprocess.Popen[str]] = {}
@@ -65,9 +83,7 @@ class Nursery:
             **({"CLOCK_OFFSET_FILE": str(clock_file)} if clock_file else {}),
             # The same queue of hints as this process.
             "COURSEWAY_DATA_DIR": str(settings.DATA_DIR),
-            "COURSEWAY_TASKS_URL": tasks_url
-            or settings.TASKS_URL
-            or ("" if settings.USES_SQLITE else settings.DATABASE_URL),
+            "COURSEWAY_TASKS_URL": tasks_url or settings.TASKS_URL,
         }
         key = tuple(sorted(environment.items()))
         if key not in _mothers:

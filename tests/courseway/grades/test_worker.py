@@ -8,8 +8,8 @@ from decimal import Decimal
 import pytest
 from django.db import connection
 from django.utils import timezone
+from huey.contrib.djhuey import HUEY
 
-from courseway.engine import make_queue
 from courseway.grades import hints
 from courseway.grades.hints import deliver_due
 from courseway.grades.models import Delivery
@@ -61,14 +61,13 @@ def _wait_for(is_true: Callable[[], bool], seconds: float) -> bool:
 def test_a_hint_wakes_the_worker_and_leaves_nothing_behind(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
     """A grade is delivered long before the next poll, since its transaction's end hints; no result is kept of it."""
     monkeypatch.setattr(hints, "MIN_SECONDS_BETWEEN", 0.0)
-    queue = make_queue("courseway", results=False)
-    queue.storage.flush_all()
+    HUEY.storage.flush_all()
     stage.nursery.start_worker(poll_seconds=60)
     for number in range(1, 6):
         stage.owe(str(number))
         assert _wait_for(lambda number=number: stage.held_by_lms() == number, 20)  # type: ignore[misc]
-    assert _wait_for(lambda: queue.storage.queue_size() == 0, 5)
-    assert queue.storage.result_store_size() == 0
+    assert _wait_for(lambda: HUEY.storage.queue_size() == 0, 5)
+    assert HUEY.storage.result_store_size() == 0
     assert stage.nursery.stop_all(15) == []
 
 
@@ -76,13 +75,12 @@ def test_a_burst_of_changes_needs_one_hint(stage: Stage, monkeypatch: pytest.Mon
     """One hint stands for all that is due: a hundred changes at once do not put a hundred hints into the queue."""
     monkeypatch.setattr(hints, "MIN_SECONDS_BETWEEN", 600.0)
     monkeypatch.setattr(hints, "_last_hint_at", time.monotonic() - 601)
-    queue = make_queue("courseway", results=False)
-    queue.storage.flush_all()
+    HUEY.storage.flush_all()
     for number in range(100):
         stage.owe(str(number % 10))
-    assert queue.storage.queue_size() == 1
+    assert HUEY.storage.queue_size() == 1
     assert Delivery.objects.get().wanted_version > 90
-    queue.storage.flush_all()
+    HUEY.storage.flush_all()
 
 
 def test_without_hints_the_worker_finds_the_work_itself(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
