@@ -3,6 +3,8 @@ from __future__ import annotations
 import gc
 import os
 from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -34,6 +36,14 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         action="store_true",
         help="run the tests that use the database of the tests: all others are the same on every database",
     )
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """For the tests in a browser alone no other file is read: to import all of them takes as long as many tests."""
+    is_of_tests = collection_path.name.startswith("test_") and collection_path.suffix == ".py"
+    if config.option.markexpr == "browser" and is_of_tests:
+        return b"pytest.mark.browser" not in collection_path.read_bytes() or None
+    return None
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -88,17 +98,56 @@ def cast(db: None) -> Cast:
     return make_cast()
 
 
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Browser]:
-    """A browser for the tests of a module; each takes a context of its own. It ends with its module, since while it
-    runs Playwright keeps an event loop in this thread."""
-    if find_chromium() is None:
-        pytest.skip("no Chromium was found on this machine: set CHROMIUM to one, or run `playwright install chromium`")
-    from tests.end_to_end.lms_screen import run_chromium  # only here, since it takes a while
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_teardown(nextitem: pytest.Item | None) -> Iterator[None]:
+    KeptBrowser.is_wanted_again = nextitem is not None and nextitem.get_closest_marker("browser") is not None
+    try:
+        return (yield)
+    finally:
+        if not KeptBrowser.is_wanted_again:
+            KeptBrowser.end()
+        KeptBrowser.is_wanted_again = False
 
-    with pytest.MonkeyPatch.context() as patch, run_chromium() as running:
-        # Django refuses rows to a thread with an event loop unless told.
-        patch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
-        yield running
+
+class KeptBrowser:
+    """A Chromium, which stays from one module to the next: starting it takes longer than many tests.
+
+    While it runs, Playwright keeps an event loop in this thread, so that it ends before a test of another kind.
+    """
+
+    is_wanted_again = False
+    _stack = ExitStack()
+    _running: Browser | None = None
+
+    @classmethod
+    def start(cls) -> Browser:
+        if cls._running is None:
+            from tests.end_to_end.lms_screen import run_chromium  # only here, since it takes a while
+
+            # Django refuses rows to a thread with an event loop unless told.
+            cls._stack.enter_context(pytest.MonkeyPatch.context()).setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
+            cls._running = cls._stack.enter_context(run_chromium())
+        return cls._running
+
+    @classmethod
+    def leave(cls) -> None:
+        for context in cls._running.contexts if cls._running else ():
+            context.close()
         # Beside an event loop Django had a connection of its own: PostgreSQL drops no database that is still in use.
         connections.close_all()
+        if not cls.is_wanted_again:
+            cls.end()
+
+    @classmethod
+    def end(cls) -> None:
+        cls._running = None
+        cls._stack.close()
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Browser]:
+    """A browser for the tests of a module; each takes a context of its own."""
+    if find_chromium() is None:
+        pytest.skip("no Chromium was found on this machine: set CHROMIUM to one, or run `playwright install chromium`")
+    yield KeptBrowser.start()
+    KeptBrowser.leave()

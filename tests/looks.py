@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from axe_playwright_python.base import AXE_SCRIPT
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Frame, Page
+    from playwright.sync_api import BrowserContext, Frame, Page
 
 Look = tuple[int, Literal["light", "dark"]]
 """Width and colours of a window."""
@@ -25,6 +25,13 @@ _WAIT_FOR_WIDTH = """(width) => new Promise((done) => {
   const look = () => innerWidth === width ? done() : setTimeout(look, 5);
   look();
 })"""
+
+
+def open_page(context: BrowserContext) -> Page:
+    """A page for many addresses: axe is handed over once, and is there wherever it goes."""
+    page = context.new_page()
+    page.add_init_script(AXE_SCRIPT)
+    return page
 
 
 def each_look(page: Page, looks: tuple[Look, ...] = WIDE_AND_NARROW) -> Iterator[str]:

@@ -74,6 +74,8 @@ def run_demo(folder: Path) -> Iterator[Demo]:
             stderr=subprocess.STDOUT,
             start_new_session=True,
             env=environment,
+            # Tests that run in the background are deaf to Ctrl-C, and would hand that on.
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
         )
     try:
         give_up_at = time.monotonic() + START_SECONDS

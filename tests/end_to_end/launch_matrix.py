@@ -8,14 +8,14 @@ from __future__ import annotations
 import argparse
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from playwright.sync_api import BrowserContext, expect
 
 from tests.end_to_end.chromium import find_chromium
 from tests.end_to_end.cookie_rules import run_chromiums
-from tests.end_to_end.lms_screen import LmsScreen, expect_landed
+from tests.end_to_end.lms_screen import LmsScreen, expect_landed, run_chromium
 from tests.end_to_end.servers import Stand, run_stand
 from tests.end_to_end.test_journeys import Room, make_room
 
@@ -28,25 +28,26 @@ Cell = tuple[str, str, str, str]
 """Version, place, cookies, role."""
 
 
-def run_matrix(stand: Stand, say: Callable[[str], None] = lambda _line: None) -> dict[Cell, str]:
-    """What became of each cell: nothing if it landed as it should, else why not."""
+def run_matrix(
+    stand: Stand, chromiums: Mapping[str, BrowserContext], say: Callable[[str], None] = lambda _line: None
+) -> dict[Cell, str]:
+    """What became of each cell: nothing if it landed as it should, else why not. A Chromium is needed for each rule."""
     rooms = {version: make_room(stand, "Matrix", version) for version in VERSIONS}
     for room in rooms.values():
         room.place_assignments(1)
     found: dict[Cell, str] = {}
-    with run_chromiums(stand.courseway.url, stand.lms.url, *RULES) as contexts:
-        for rule, context in contexts.items():
-            for version, room in rooms.items():
-                for role, given in ROLES.items():
-                    screen = LmsScreen(context, stand.lms.url, f"{given} {room.name}")
-                    for place in PLACES:
-                        found[version, place, rule, role] = _launch(screen, room, place, role, context)
-                        say(".")
-                    screen.page.close()
+    for rule in RULES:
+        for version, room in rooms.items():
+            for role, given in ROLES.items():
+                screen = LmsScreen(chromiums[rule], stand.lms.url, f"{given} {room.name}")
+                for place in PLACES:
+                    found[version, place, rule, role] = _launch(screen, room, place, role)
+                    say(".")
+                screen.page.close()
     return found
 
 
-def _launch(screen: LmsScreen, room: Room, place: str, role: str, context: BrowserContext) -> str:
+def _launch(screen: LmsScreen, room: Room, place: str, role: str) -> str:
     assignment = room.course["assignments"][0]
     screen.problems.clear()
     try:
@@ -58,7 +59,7 @@ def _launch(screen: LmsScreen, room: Room, place: str, role: str, context: Brows
     except AssertionError as error:
         return str(error).strip().splitlines()[0]
     finally:
-        for page in context.pages:
+        for page in screen.context.pages[1:]:  # the first one keeps the Chromium open
             if page is not screen.page:
                 page.close()
 
@@ -82,8 +83,13 @@ def main() -> int:
     if find_chromium() is None:
         print("No Chromium was found on this machine.", file=sys.stderr)
         return 1
-    with tempfile.TemporaryDirectory() as folder, run_stand(Path(folder) / "stand") as stand:
-        found = run_matrix(stand, lambda mark: print(mark, end="", flush=True))
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        run_stand(Path(folder) / "stand") as stand,
+        run_chromium() as chromium,
+        run_chromiums(chromium, (stand.courseway.url, stand.lms.url), rules=tuple(RULES)) as chromiums,
+    ):
+        found = run_matrix(stand, chromiums, lambda mark: print(mark, end="", flush=True))
     print("\n" + draw(found))
     return 1 if any(found.values()) else 0
 

@@ -15,7 +15,7 @@ import sys
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -60,6 +60,8 @@ class Courseway:
     folder: Path
     environment: Mapping[str, str]
     console: subprocess.Popen[str]
+    owner_cookies: list[Any] = field(default_factory=list)
+    """Of a browser in which the owner signed in."""
 
     def run(self, *words: str) -> Any:
         """The JSON answer of a command."""

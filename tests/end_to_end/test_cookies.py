@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import os
+import re
+import threading
 from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
 
 import pytest
-from playwright.sync_api import BrowserContext, FrameLocator, Page, expect
+from playwright.sync_api import Browser, BrowserContext, FrameLocator, Page, expect
 
 from tests.end_to_end.chromium import find_chromium
 from tests.end_to_end.cookie_rules import RULES, run_chromiums
+from tests.end_to_end.launch_matrix import draw, run_matrix
 from tests.end_to_end.lms_screen import LmsScreen, expect_landed, hand_in
 from tests.end_to_end.servers import Stand
 from tests.end_to_end.test_journeys import Room, make_room
@@ -23,9 +28,42 @@ pytestmark = [
 ]
 
 
+class _Control(BaseHTTPRequestHandler):
+    """Frames itself under the other name of this machine, and shows which of its cookies came back."""
+
+    def log_message(self, format: str, *args: Any) -> None:
+        """Quiet."""
+
+    def do_GET(self) -> None:
+        self.send_response(200)
+        self.send_header("Content-Type", "text/html")
+        answer = self.headers.get("Cookie", "")
+        if self.path == "/top":
+            answer = f"<iframe src='http://127.0.0.1:{self.server.server_port}/frame'></iframe>"  # type: ignore[attr-defined]
+        elif self.path == "/frame":
+            self.send_header("Set-Cookie", "partitioned=1; Secure; HttpOnly; SameSite=None; Partitioned")
+            self.send_header("Set-Cookie", "unpartitioned=1; Secure; SameSite=None")
+            answer = (
+                "<output></output><script>fetch('/seen').then((answer) => answer.text()).then((text) => {"
+                " document.querySelector('output').textContent = `kept: ${text}`; });</script>"
+            )
+        self.end_headers()
+        self.wfile.write(answer.encode())
+
+
 @pytest.fixture(scope="module")
-def chromiums(stand: Stand) -> Iterator[dict[str, BrowserContext]]:
-    with run_chromiums(stand.courseway.url, stand.lms.url, *RULES) as contexts:
+def control() -> Iterator[tuple[str, str]]:
+    """A page that knows nothing of us, and the same site under the other name of this machine, which frames it."""
+    server = ThreadingHTTPServer(("127.0.0.1", 0), _Control)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_port}", f"http://localhost:{server.server_port}"
+    server.shutdown()
+    server.server_close()
+
+
+@pytest.fixture(scope="module")
+def chromiums(chromium: Browser, stand: Stand, control: tuple[str, str]) -> Iterator[dict[str, BrowserContext]]:
+    with run_chromiums(chromium, (stand.courseway.url, stand.lms.url), control) as contexts:
         yield contexts
 
 
@@ -60,6 +98,30 @@ def click_new_tab(person: LmsScreen, frame: FrameLocator, *, to: str) -> Page:
     with person.context.expect_page() as opened:
         frame.get_by_role("button", name="Open in a new tab").click()
     return opened.value
+
+
+def test_the_browsers_block_what_they_should(chromiums: dict[str, BrowserContext], control: tuple[str, str]) -> None:
+    """A page that knows nothing of us sees in each browser just the cookies that the rule keeps in a frame."""
+    framed, around = control
+    kept, alone = {}, {}
+    for rule, context in chromiums.items():
+        for seen, path in ((kept, f"{around}/top"), (alone, f"{framed}/frame")):
+            page = context.new_page()
+            page.goto(path)
+            shown = page.frame_locator("iframe") if path.endswith("top") else page
+            expect(shown.locator("output")).to_contain_text("kept:")
+            words = shown.locator("output").inner_text()
+            seen[rule] = set(re.findall(r"(\w+)=1", words))
+            page.close()
+    assert kept == {"on": {"partitioned", "unpartitioned"}, "blocked": {"partitioned"}, "none": set()}
+    assert set(map(frozenset, alone.values())) == {frozenset({"partitioned", "unpartitioned"})}
+
+
+def test_every_launch_of_the_matrix_lands(stand: Stand, chromiums: dict[str, BrowserContext]) -> None:
+    """36 launches in Chromium end on the right assignment in the right role, without one error on the way."""
+    found = run_matrix(stand, chromiums)
+    assert len(found) == 36
+    assert not any(found.values()), draw(found)
 
 
 @pytest.mark.parametrize("version", ["1.1", "1.3"])
@@ -218,8 +280,7 @@ def test_teacher_and_student_in_one_browser(
         expect_landed(teaching, role="teacher", assignment=room.course["assignments"][0]["id"])
         first = tea.page
         tea.page = tea.context.new_page()
-        tea.page.goto(f"{tea.lms}/?q=Ada {other.name}")
-        tea.page.get_by_role("button", name=f"Ada {other.name}").first.click()
+        tea.become(f"Ada {other.name}")
         studying = tea.open_activity(other.lms_course, other.course["assignments"][0]["title"], place="frame")
         expect_landed(studying, role="student", assignment=other.course["assignments"][0]["id"])
         frame = next(one for one in first.frames if "/at/" in one.url)

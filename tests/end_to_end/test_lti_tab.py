@@ -21,7 +21,7 @@ from courseway.courses.models import Assignment, Course
 from courseway.lms.models import Launch
 from courseway.lms.parent_replacement import replace_parent
 from tests.cast import Cast, make_cast
-from tests.looks import each_look, find_faults
+from tests.looks import each_look, find_faults, open_page
 from tests.visits import make_lms11
 
 EVIL = '=HYPERLINK("https://evil.example","click")'
@@ -89,7 +89,7 @@ def browse(chromium: Browser, scene: Scene, *, width: int = 1200) -> Iterator[Pa
     with chromium.new_context(viewport={"width": width, "height": 900}) as context:
         context.grant_permissions(["clipboard-read", "clipboard-write"])
         context.add_cookies(scene.cookies)  # type: ignore[arg-type]
-        yield context.new_page()
+        yield open_page(context)
 
 
 def read_clipboard(page: Page) -> str:

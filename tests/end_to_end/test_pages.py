@@ -22,7 +22,7 @@ from courseway.lms.mentors import set_mentor_list
 from courseway.lms.models import Launch
 from courseway.orgs.sign_in_links import make_sign_in_link
 from tests.cast import Cast, make_account, make_cast
-from tests.looks import each_look, find_faults
+from tests.looks import each_look, find_faults, open_page
 from tests.test_access_sweep import fill, list_routes, make_scene
 from tests.visits import TOOL, Lms11, open_launch
 
@@ -143,7 +143,7 @@ def browse(chromium: Browser, scene: Scene, who: str, *, width: int = 1200) -> I
     with chromium.new_context(viewport={"width": width, "height": 800}) as context:
         context.grant_permissions(["clipboard-read", "clipboard-write"])
         context.add_cookies(scene.cookies[who])  # type: ignore[arg-type]
-        yield context.new_page()
+        yield open_page(context)
 
 
 SEND = """([address, pairs]) => {

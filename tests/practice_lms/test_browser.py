@@ -86,6 +86,27 @@ def small_tool(lms: PracticeLms) -> Iterator[SmallTool]:
     tool.stop()
 
 
+# First, since pages get longer by what other tests leave in the LMS.
+def test_pages_are_usable(lms: PracticeLms, page: Any, course: str, student: str, tool11: Tool11) -> None:
+    """No page is wider than the screen, and axe finds nothing serious; wide ones in light and dark."""
+    link = tool11.place_link(course, title="A rather long title of an activity for narrow columns")
+    tool11.post_outcome(make_outcome("replaceResult", tool11.read_sourcedid(link["id"], student), "0.94"))
+    lms.post("faults", service="token", status=500, probability=0.3)
+    be(page, lms, lms.add_person(course, "teacher"))
+    history = f"courses/{course}/gradebook/{link['line_item']['id']}/{student}"
+    addresses = ["", "courses", f"courses/{course}", f"courses/{course}/gradebook", history, "admin/tools"]
+    addresses += [
+        "admin/courses",
+        "admin/faults",
+        "admin/messages",
+        f"courses/{course}/links/{link['id']}/return?lti_msg=a",
+    ]
+    for address in addresses:
+        page.goto(f"{lms.url}/{address}")
+        for look in each_look(page, LOOKS):
+            assert find_faults(page, f"{address} {look}", impacts=SERIOUS) == []
+
+
 @pytest.mark.parametrize("target", ["A frame", "This window", "A new tab"])
 @pytest.mark.parametrize("version", ["1.1", "1.3"])
 def test_link_opens_where_wanted(
@@ -127,23 +148,3 @@ def test_grade_arrives_by_itself(lms: PracticeLms, page: Any, course: str, stude
     assert page.inner_text("#news") == "A grade arrived."
     tool11.post_outcome(make_outcome("replaceResult", tool11.read_sourcedid(link["id"], student), "0.2"))
     page.wait_for_selector('[data-score="5"]', timeout=15_000)
-
-
-def test_pages_are_usable(lms: PracticeLms, page: Any, course: str, student: str, tool11: Tool11) -> None:
-    """No page is wider than the screen, and axe finds nothing serious; wide ones in light and dark."""
-    link = tool11.place_link(course, title="A rather long title of an activity for narrow columns")
-    tool11.post_outcome(make_outcome("replaceResult", tool11.read_sourcedid(link["id"], student), "0.94"))
-    lms.post("faults", service="token", status=500, probability=0.3)
-    be(page, lms, lms.add_person(course, "teacher"))
-    history = f"courses/{course}/gradebook/{link['line_item']['id']}/{student}"
-    addresses = ["", "courses", f"courses/{course}", f"courses/{course}/gradebook", history, "admin/tools"]
-    addresses += [
-        "admin/courses",
-        "admin/faults",
-        "admin/messages",
-        f"courses/{course}/links/{link['id']}/return?lti_msg=a",
-    ]
-    for address in addresses:
-        page.goto(f"{lms.url}/{address}")
-        for look in each_look(page, LOOKS):
-            assert find_faults(page, f"{address} {look}", impacts=SERIOUS) == []

@@ -149,6 +149,34 @@ def add_tool(lms: PracticeLms, keyset: KeysetServer, picker: PickerTool, kind: s
     return tool
 
 
+# First, since pages get longer by what other tests leave in the LMS.
+def test_new_pages_are_usable(
+    lms: PracticeLms,
+    page: Any,  # noqa: F811
+    course: str,
+    student: str,
+    tool11: Tool11,
+) -> None:
+    """Course, text page, profiles, imports and refusals are no wider than the screen; axe finds nothing serious."""
+    placements = {"link_selection": "", "assignment_selection": "", "editor_button": "", "course_navigation": ""}
+    lms.post("tools", id=tool11.id, placements=placements, profile="canvas")
+    module = lms.post("modules", course=course, title="A rather long title of a module for narrow columns")["id"]
+    tool11.place_link(course, module=module, state="unpublished")
+    text_page = lms.post("pages", course=course, title="Welcome", text="Read this.\n\nThen go on.")["id"]
+    tool11.place_link(course, page=text_page)
+    lms.post("violations", course=lms.add_course())
+    teacher = lms.add_person(course, "teacher")
+    lms.post("selections", course=course, person=teacher, tool=tool11.id)
+    be(page, lms, teacher)
+    addresses = [f"courses/{course}", f"courses/{course}/pages/{text_page}", "admin/profiles", "admin/messages"]
+    addresses += ["admin/profiles?profile=canvas", f"admin/tools?tool={tool11.id}", "admin/courses"]
+    for address in addresses:
+        page.goto(f"{lms.url}/{address}")
+        page.evaluate("document.querySelectorAll('main details').forEach(one => { one.open = true })")
+        for look in each_look(page, LOOKS):
+            assert find_faults(page, f"{address} {look}", impacts=SERIOUS) == []
+
+
 @pytest.mark.parametrize("place", ["frame", "window"])
 @pytest.mark.parametrize("kind", ["deep_linking", "content_item", "ext_content_return_url"])
 def test_links_are_chosen_in_the_tool(
@@ -202,30 +230,3 @@ def test_editor_button_puts_links_into_a_page(
     page.goto(address)
     page.click("text=Loops")
     assert page.locator("#got").inner_text() == "Loops"
-
-
-def test_new_pages_are_usable(
-    lms: PracticeLms,
-    page: Any,  # noqa: F811
-    course: str,
-    student: str,
-    tool11: Tool11,
-) -> None:
-    """Course, text page, profiles, imports and refusals are no wider than the screen; axe finds nothing serious."""
-    placements = {"link_selection": "", "assignment_selection": "", "editor_button": "", "course_navigation": ""}
-    lms.post("tools", id=tool11.id, placements=placements, profile="canvas")
-    module = lms.post("modules", course=course, title="A rather long title of a module for narrow columns")["id"]
-    tool11.place_link(course, module=module, state="unpublished")
-    text_page = lms.post("pages", course=course, title="Welcome", text="Read this.\n\nThen go on.")["id"]
-    tool11.place_link(course, page=text_page)
-    lms.post("violations", course=lms.add_course())
-    teacher = lms.add_person(course, "teacher")
-    lms.post("selections", course=course, person=teacher, tool=tool11.id)
-    be(page, lms, teacher)
-    addresses = [f"courses/{course}", f"courses/{course}/pages/{text_page}", "admin/profiles", "admin/messages"]
-    addresses += ["admin/profiles?profile=canvas", f"admin/tools?tool={tool11.id}", "admin/courses"]
-    for address in addresses:
-        page.goto(f"{lms.url}/{address}")
-        page.evaluate("document.querySelectorAll('main details').forEach(one => { one.open = true })")
-        for look in each_look(page, LOOKS):
-            assert find_faults(page, f"{address} {look}", impacts=SERIOUS) == []

@@ -23,7 +23,7 @@ from courseway.events.posting import post_what_is_due
 from courseway.events.recording import Happening, record_all
 from tests.cast import Cast, make_cast
 from tests.courseway.events.receiver import Receiver
-from tests.looks import each_look, find_faults
+from tests.looks import each_look, find_faults, open_page
 from tests.visits import Lms11, make_lms11
 
 pytestmark = [
@@ -81,7 +81,7 @@ def scene(live_server: LiveServer, settings: Any, receiver: Receiver) -> Scene:
 def browse(chromium: Browser, scene: Scene) -> Iterator[Page]:
     with chromium.new_context(viewport={"width": 1200, "height": 800}) as context:
         context.add_cookies(scene.cookies)  # type: ignore[arg-type]
-        yield context.new_page()
+        yield open_page(context)
 
 
 def test_pages_are_accessible(chromium: Browser, scene: Scene) -> None:

@@ -18,7 +18,7 @@ from courseway.grades.outbox import Grade, owe
 from courseway.orgs.models import Person
 from tests.cast import make_cast
 from tests.courseway.grades.links import place_v11, place_v13
-from tests.looks import each_look, find_faults
+from tests.looks import each_look, find_faults, open_page
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
@@ -59,7 +59,7 @@ def test_pages_of_grades_are_accessible(live_server: object, chromium: Browser) 
     context = chromium.new_context()
     cookie = signed_in.cookies[settings.SESSION_COOKIE_NAME].value
     context.add_cookies([{"name": settings.SESSION_COOKIE_NAME, "value": cookie, "url": str(live_server)}])
-    page = context.new_page()
+    page = open_page(context)
     wrong: list[str] = []
     for name, path in (
         ("lms-grades", f"/courses/{cast.course.public_id}/lms-grades/"),

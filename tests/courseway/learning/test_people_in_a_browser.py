@@ -14,7 +14,7 @@ from courseway.learning.models import Submission
 from courseway.learning.scoring import set_grade, submit_attempt
 from courseway.lms.models import LmsIdentity
 from tests.cast import make_cast
-from tests.looks import each_look, find_faults
+from tests.looks import each_look, find_faults, open_page
 from tests.visits import make_lms11
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
@@ -41,7 +41,7 @@ def test_pages_of_people_are_accessible(live_server: object, chromium: Browser) 
     context = chromium.new_context()
     cookie = signed_in.cookies[settings.SESSION_COOKIE_NAME].value
     context.add_cookies([{"name": settings.SESSION_COOKIE_NAME, "value": cookie, "url": str(live_server)}])
-    page = context.new_page()
+    page = open_page(context)
     people, course = f"/o/{cast.acme.slug}/people/", f"/courses/{cast.course.public_id}/assignments"
     token = Submission.objects.get(person=cast.sam).feedback_token
     wrong: list[str] = []
