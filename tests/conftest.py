@@ -22,6 +22,8 @@ from tests.migrated import keep_database, one_at_a_time, take_kept_database
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
 
+gc.disable()  # until everything is collected
+
 # No time limit per example: a busy machine is not a broken rule. pytest's own time limit still holds.
 settings.register_profile("courseway", deadline=None)
 settings.load_profile("courseway")
@@ -58,9 +60,12 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         items[:] = [item for item in items if uses_database(item)]
 
 
-def pytest_collection_finish() -> None:
-    gc.freeze()  # what was imported stays: to look through it again and again costs a twentieth of the run
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtestloop() -> None:
+    """What was imported stays: to look through it for garbage again and again costs a tenth of the run."""
+    gc.freeze()
     gc.set_threshold(20_000)
+    gc.enable()
 
 
 def uses_database(item: pytest.Item) -> bool:
