@@ -15,6 +15,7 @@ from django.apps import apps
 from django.conf import settings
 from django.core import serializers
 from django.db import connection
+from django.db.models import QuerySet
 from django.http import HttpResponse
 from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver
@@ -56,6 +57,10 @@ class Scene:
     secrets: list[str]
 
 
+def list_numbers(rows: QuerySet[Any]) -> list[str]:
+    return [str(pk) for pk in rows.values_list("pk", flat=True)]
+
+
 @pytest.fixture
 def scene(cast: Cast, client: Client) -> Scene:
     return make_scene(cast, client)
@@ -84,18 +89,8 @@ def make_scene(cast: Cast, client: Client) -> Scene:
     link, _ = make_registration_link(cast.acme, made_by=cast.olive, now=now)
     shared = make_lms13(None, client_id="client-of-the-operator").platform
     claim = claim_deployment(cast.acme, shared, "deployment-of-acme", claimed_by=cast.olive, now=now)
-    numbers = {
-        link.pk,
-        claim.pk,
-        *(member.pk for member in Member.objects.filter(organization=cast.acme)),
-        *Delivery.objects.values_list("pk", flat=True),
-        *Deployment.objects.values_list("pk", flat=True),
-        *CourseContext.objects.values_list("pk", flat=True),
-        InstructorApproval.objects.create(platform=lms.platform, lms_user_id="i", asked_at=now).pk,
-        *Invitation.objects.values_list("pk", flat=True),
-    }
-    # The numbers of another organization's rows are not ours to try.
-    numbers -= {member.pk for member in Member.objects.exclude(organization=cast.acme)}
+    approval = InstructorApproval.objects.create(platform=lms.platform, lms_user_id="i", asked_at=now)
+    connections = list_numbers(CourseContext.objects.all())
     platforms = [lms.platform, lms13.platform, shared]
     people = [cast.sam, cast.sue, cast.mia, cast.tom_person, sally]
     values = {
@@ -112,13 +107,21 @@ def make_scene(cast: Cast, client: Client) -> Scene:
         "public_id": [cast.course.public_id, *(row.public_id for row in Submission.objects.all())],
         "page": list(Page.objects.filter(assignment=cast.operators).values_list("key", flat=True)),
         "reference": list(Launch.objects.values_list("reference", flat=True)),
-        "pk": [str(number) for number in sorted(numbers)],
+        "instructors/pk": [str(approval.pk)],
+        "deployments/pk": [*list_numbers(Deployment.objects.all()), str(claim.pk)],
+        "part/pk": list_numbers(Deployment.objects.all()),
+        "connections/pk": connections,
+        "parents/pk": connections,
+        "grades/pk": list_numbers(Delivery.objects.all()),
+        "invitations/pk": list_numbers(Invitation.objects.all()),
+        "registration-links/pk": [str(link.pk)],
+        "members/pk": list_numbers(Member.objects.filter(organization=cast.acme)),
         "lms": ["canvas"],
         "endpoint": [endpoint.public_id],
         "upload": [upload.public_id],
         "event": list(Event.objects.values_list("public_id", flat=True)[:1]),
-        "link": [str(pk) for pk in ResourceLink.objects.values_list("pk", flat=True)],
-        "delivery": [str(pk) for pk in Delivery.objects.values_list("pk", flat=True)],
+        "link": list_numbers(ResourceLink.objects.all()),
+        "delivery": list_numbers(Delivery.objects.all()),
     }
     secrets = [
         *(person.name for person in people),
@@ -153,7 +156,10 @@ def list_routes() -> list[str]:
 
 
 def list_parameters(route: str) -> list[str]:
-    return [name.rpartition(":")[2] for name in re.findall(r"<([\w:]+)>", route)]
+    """Their names; numbers are all called `pk`, so that what they count, which stands before them, says which."""
+    found = re.findall(r"([\w-]*)/?<([\w:]+)>", route)
+    names = [(before, name.rpartition(":")[2]) for before, name in found]
+    return [f"{before}/{name}" if name == "pk" else name for before, name in names]
 
 
 def fill(route: str, values: dict[str, list[str]]) -> list[str]:

@@ -280,7 +280,7 @@ def test_a_delivery_ends_with_the_newest_value_or_a_reason(cast: Cast, lms: Fake
     run_state_machine_as_test(
         machine,
         settings=settings(
-            max_examples=10,
+            max_examples=8,
             stateful_step_count=30,
             deadline=None,
             derandomize=True,
