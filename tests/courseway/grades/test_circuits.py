@@ -168,9 +168,9 @@ def test_a_probe_that_died_is_followed_by_another(cast: Cast, lms: FakeLms, cloc
     _owe_class(placed, 2, clock())
     now = clock()
     Circuit.objects.create(platform=placed.platform, opened_at=now, open_until=now, code="no_answer")
-    killed = Dispatcher(LIMITS, clock=clock)
+    killed = Dispatcher(LIMITS, clock=lambda: now)
     assert killed._claim() == 1
-    other = Dispatcher(LIMITS, clock=clock)
+    other = Dispatcher(LIMITS, clock=lambda: now + clock.ahead)
     assert other._claim() == 0
     clock.ahead = timedelta(seconds=LIMITS.lease_seconds + 1)
     deliver_what_is_due(dispatcher=other)
