@@ -27,9 +27,9 @@ def claim(
 ) -> list[Row]:
     """The rows of `due` that this caller alone now holds, longest due first, read after the claim.
 
-    One conditional UPDATE takes them; `also_set` is written by the same statement. `only` narrows `due` by what the
-    claim itself changes, such as who had the lease before. Two callers at once get different rows: PostgreSQL skips
-    those that another one is taking, SQLite lets one writer in at a time.
+    The UPDATE that takes them writes `also_set` too. `only` narrows `due` by what the claim itself changes, such as who
+    had the lease before. Two callers at once get different rows: PostgreSQL skips those that another one is taking,
+    SQLite lets one writer in at a time.
     """
     alias = router.db_for_write(due.model)
     # A look costs no write lock; on SQLite an idle worker must not stand in the way of the others.
@@ -37,19 +37,18 @@ def claim(
         return []
     token, leased_until = secrets.token_hex(16), now + timedelta(seconds=lease_seconds)
     with transaction.atomic(using=alias):
-        picked = (
+        # Not as a part of the UPDATE: PostgreSQL may plan to run it for each row, and would take more than `limit`.
+        picked = list(
             due.using(alias)
             .filter(only or models.Q(), next_try_at__lte=now)
             .select_related(None)
+            .prefetch_related(None)
             .order_by("next_try_at", "pk")
             .select_for_update(skip_locked=connections[alias].features.has_select_for_update_skip_locked)
-            .values("pk")[:limit]
+            .values_list("pk", flat=True)[:limit]
         )
-        taken = (
-            due.model._default_manager.using(alias)
-            .filter(pk__in=picked, next_try_at__lte=now)
-            .update(next_try_at=leased_until, lease_token=token, **(also_set or {}))
-        )
-    if not taken:
-        return []
+        if not picked:
+            return []
+        rows = due.model._default_manager.using(alias)
+        rows.filter(pk__in=picked).update(next_try_at=leased_until, lease_token=token, **(also_set or {}))
     return list(due.using(alias).filter(next_try_at=leased_until, lease_token=token).order_by("pk"))

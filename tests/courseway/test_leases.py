@@ -61,6 +61,17 @@ def test_a_claim_respects_the_queryset_and_writes_with_it(cast: Cast) -> None:
     assert (kept.next_try_at, kept.lease_token, kept.tries) == (NOW, "", 0)
 
 
+@pytest.mark.postgresql
+@pytest.mark.parametrize("limit", [1, 3])
+def test_the_limit_holds_however_the_claim_is_planned(cast: Cast, limit: int) -> None:
+    """PostgreSQL may look for the rows once for each row that it goes through; it must find the same ones each time."""
+    _owe_to(cast, 20)
+    with connection.cursor() as cursor:
+        for way in ("hashagg", "hashjoin", "mergejoin", "material", "sort", "indexscan", "bitmapscan"):
+            cursor.execute(f"SET LOCAL enable_{way} = off")
+    assert len(claim(Delivery.objects.all(), now=NOW, limit=limit)) == limit
+
+
 @pytest.mark.django_db(transaction=True)
 def test_many_claimers_at_once_share_the_rows_without_overlap() -> None:
     """Eight threads that claim at the same time get different rows, and together all of them."""
