@@ -11,9 +11,9 @@ from tests.end_to_end.servers import Stand, run_stand
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Those tests stand together at the beginning, so that one process of a parallel run has them all, with one stand:
-    what its idle neighbours take over comes from the end."""
-    items.sort(key=lambda item: "stand" not in getattr(item, "fixturenames", ()))
+    """Those tests stand together at the beginning, and so do those of a broker: one process of a parallel run has them
+    all, with one stand, since what its idle neighbours take over comes from the end."""
+    items.sort(key=lambda item: {"stand", "broker"}.isdisjoint(getattr(item, "fixturenames", ())))
 
 
 @pytest.fixture(scope="session")
