@@ -101,8 +101,11 @@ class DeliveryLife(RuleBasedStateMachine):
         self._misbehave(misbehaviours)
         dispatcher = Dispatcher(LIMITS, clock=self.clock)
         if is_sent:
+            before = sum(self.lms.requests.values())
             dispatcher.turn(wait_seconds=0)
-            time.sleep(0.02)
+            until = time.monotonic() + (0.0 if dispatcher.is_idle else 1.0)
+            while sum(self.lms.requests.values()) == before and time.monotonic() < until:
+                time.sleep(0.005)
         else:
             dispatcher._claim()
         self.abandoned.append((dispatcher, self.ahead))
