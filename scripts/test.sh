@@ -10,13 +10,13 @@ is_broken=false
 say() { printf '\n\033[1m== %s ==\033[0m\n' "$*"; }
 
 run() { # run NAME PYTEST_ARGUMENT…
-  local name=$1 status
+  local name=$1 status begun=$SECONDS
   shift
   say "$name"
   "$python" -m pytest -q "$@"
   status=$?
   if [[ $status == 0 ]]; then
-    outcomes+=("passed   $name")
+    outcomes+=("passed   $name, in $((SECONDS - begun)) s")
   else
     outcomes+=("FAILED   $name (pytest ended with $status)")
     is_broken=true
