@@ -171,6 +171,15 @@ def test_django_commands_stay_reachable(installation: Installation) -> None:
     assert "courseway.urls" in ended.stdout
 
 
+def test_a_command_loads_nothing_that_it_does_not_need(installation: Installation) -> None:
+    """The queue of hints, drivers of servers and the web's code are loaded by those alone who use them: they would be
+    a third of a command's start."""
+    start = "from courseway.cli.start import set_up_django; set_up_django(); import sys; print(*sys.modules)"
+    command = [sys.executable, "-c", start]
+    started = subprocess.run(command, env=installation.environ, capture_output=True, text=True, check=True)
+    assert not {"huey", "redis", "psycopg", "granian", "httpcore2", "courseway.urls"} & set(started.stdout.split())
+
+
 def test_serve_answers_and_ends_with_all_its_children(installation: Installation) -> None:
     """`serve` answers with web and worker; SIGTERM ends it in order, and its port is free again."""
     port = find_port()
