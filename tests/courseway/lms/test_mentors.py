@@ -254,6 +254,7 @@ def visit_by_account(cast: Cast) -> Callable[[str, str], Any]:
     return lambda method, path: send(client, method, path)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("make_visit", [visit_by_launch, visit_by_account])
 def test_no_page_tells_of_a_learner_who_is_not_named(
     scene: Scene, make_visit: Callable[[Cast], Callable[[str, str], Any]]
