@@ -70,8 +70,8 @@ command -v redis-server >/dev/null || command -v valkey-server >/dev/null ||
 
 if find_postgres; then
   export COURSEWAY_TEST_DATABASE=postgres
-  run "PostgreSQL" "${many[@]}" --of-database -m "$quick" "$@"
   run "PostgreSQL, slow" "${many[@]}" --of-database -m "$slow" "$@"
+  run "PostgreSQL" "${many[@]}" --of-database -m "$quick" "$@"
 else
   skip "PostgreSQL" "the private server does not start here and no other one answers; name one in COURSEWAY_TEST_DATABASE_URL"
 fi

@@ -45,6 +45,7 @@ def list_values(rows: QuerySet[Any], *more: str, without: tuple[str, ...]) -> li
     return [(rows.model.__name__, *values) for values in rows.order_by("pk").values_list(*more, *names)]
 
 
+@pytest.mark.slow
 @settings(max_examples=60, deadline=timedelta(seconds=5), suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     parsed=courses,

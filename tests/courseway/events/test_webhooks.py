@@ -222,6 +222,7 @@ def test_gone_switches_the_endpoint_off(cast: Cast, receiver: Receiver) -> None:
     assert len(receiver.received) == 5
 
 
+@pytest.mark.slow
 def test_an_endpoint_that_never_answers_is_switched_off_after_days(cast: Cast, receiver: Receiver) -> None:
     """After five days of failures alone it is off; one success in between begins the count anew."""
     endpoint = receiver.endpoint(cast.acme, NOW)

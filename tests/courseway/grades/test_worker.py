@@ -19,7 +19,7 @@ from tests.courseway.grades.fake_lms import FakeLms, Misbehaviour, run_fake_lms
 from tests.courseway.grades.links import PlacedLink, place_v13
 from tests.courseway.grades.nursery import Nursery, is_alive, own_database
 
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.timeout(120), pytest.mark.slow]
 
 
 @dataclass
