@@ -70,6 +70,7 @@ command -v redis-server >/dev/null || command -v valkey-server >/dev/null ||
 
 if find_postgres; then
   export COURSEWAY_TEST_DATABASE=postgres
+  # Whatever comes first migrates the database that is kept for the others: the slow ones wait for more than that.
   run "PostgreSQL, slow" "${many[@]}" --of-database -m "$slow" "$@"
   run "PostgreSQL" "${many[@]}" --of-database -m "$quick" "$@"
 else
