@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 from decimal import Decimal
 from types import SimpleNamespace
@@ -41,6 +41,32 @@ def test_workers_count_by_the_clock_of_the_database(db: None) -> None:
         assert abs(shared - now) < timedelta(seconds=20)
     else:
         assert abs(shared - now - timedelta(days=1)) < timedelta(seconds=20)
+
+
+@pytest.mark.skipif("connection.vendor != 'postgresql'", reason="SQLite has no clock of its own")
+@pytest.mark.parametrize("slow_answers", [1, 3])
+def test_the_clock_of_the_database_is_never_counted_late(db: None, slow_answers: int) -> None:
+    """On a busy machine the answer is read long after it was given. Counting from then, a worker would be behind for 20
+    seconds: what is owed at this moment would not be due when the hint comes."""
+    asked = 0
+
+    def read_late(execute: Callable[..., object], *arguments: object) -> object:
+        nonlocal asked
+        asked += 1
+        result = execute(*arguments)
+        if asked <= slow_answers:
+            time.sleep(0.5)
+        return result
+
+    clock = DatabaseClock()
+    with connection.execute_wrapper(read_late):
+        clock()
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT clock_timestamp()")
+        truly = cursor.fetchone()[0]
+    ahead = clock() - truly
+    assert timedelta(0) <= ahead < timedelta(seconds=0.45 if slow_answers == 1 else 5)
+    assert asked <= 3
 
 
 @pytest.mark.parametrize("days", [0.2, 3, 400])
