@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
+from unittest.mock import patch
 
 import pytest
 from django.db import connection, connections
@@ -31,6 +32,12 @@ settings.load_profile("courseway")
 
 
 DATABASE_FIXTURES = {"db", "transactional_db", "django_db_reset_sequences", "live_server"}
+# Folders of which no test uses the database of the tests.
+NEVER_OF_DATABASE = {Path(__file__).parent / name for name in ("ltikit", "spec", "practice_lms", "peers")}
+# What migrating writes and no test changes: after each flush Django would write it anew.
+KEPT_TABLES = {"django_content_type", "auth_permission"}
+# Marks after which a part of the suite can be called: `-m slow`, or `-m "slow and not browser"`.
+MARKS_OF_PARTS = {"slow", "browser", "programs"}
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -43,10 +50,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
-    """For the tests in a browser alone no other file is read: to import all of them takes as long as many tests."""
-    is_of_tests = collection_path.name.startswith("test_") and collection_path.suffix == ".py"
-    if config.option.markexpr == "browser" and is_of_tests:
-        return b"pytest.mark.browser" not in collection_path.read_bytes() or None
+    """What is not to be run is not read either: to import all files takes as long as many tests."""
+    if config.getoption("--of-database") and collection_path in NEVER_OF_DATABASE:
+        return True
+    wanted = config.option.markexpr.partition(" and ")[0]
+    if wanted in MARKS_OF_PARTS and collection_path.name.startswith("test_") and collection_path.suffix == ".py":
+        return f"pytest.mark.{wanted}".encode() not in collection_path.read_bytes() or None
     return None
 
 
@@ -58,6 +67,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
                 item.add_marker(pytest.mark.skip(reason="is about PostgreSQL"))
     if config.getoption("--of-database") or config.getoption("--of-no-database"):
         is_wanted = config.getoption("--of-database")
+        for item in items:
+            assert not (uses_database(item) and NEVER_OF_DATABASE.intersection(item.path.parents)), item.nodeid
         config.hook.pytest_deselected(items=[item for item in items if uses_database(item) != is_wanted])
         items[:] = [item for item in items if uses_database(item) == is_wanted]
 
@@ -95,10 +106,14 @@ def django_db_setup(
             keep_database()
     with django_db_blocker.unblock():
         keep_cast()
-    if connection.vendor == "postgresql":
-        # A test leaves few rows; TRUNCATE would make new files for all tables and their indexes.
-        connection.ops.sql_flush = delete_all
-    yield
+    django_flush = connection.ops.sql_flush
+    # A test leaves few rows; TRUNCATE would make new files for all tables and their indexes.
+    flush = delete_all if connection.vendor == "postgresql" else django_flush
+    connection.ops.sql_flush = lambda style, tables, **how: flush(
+        style, [table for table in tables if table not in KEPT_TABLES], **how
+    )
+    with patch("django.core.management.commands.flush.emit_post_migrate_signal"):
+        yield
     with django_db_blocker.unblock():
         teardown_databases(made, 0)
 

@@ -22,7 +22,7 @@ from tests.courseway.grades.fake_lms import run_fake_lms
 from tests.courseway.grades.links import place_v13
 from tests.courseway.grades.nursery import Nursery, own_database
 
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.programs, pytest.mark.timeout(240)]
 
 BACKEND = {"default": {"BACKEND": "courseway.celery_engine.CeleryBackend"}}
 

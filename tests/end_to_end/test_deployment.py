@@ -30,7 +30,7 @@ from tests.practice_lms.running import PracticeLms
 from tests.test_deploy import DEPLOY, SERVICES, make_secrets, read_env_example
 
 pytestmark = [
-    pytest.mark.slow,
+    pytest.mark.programs,
     pytest.mark.skipif(find_nginx() is None, reason="no nginx was found: apt-get install nginx-light"),
     pytest.mark.postgresql,
 ]

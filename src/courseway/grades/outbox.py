@@ -227,15 +227,19 @@ def _owe_chunk(
         elif wish is Wish.UNCHANGED and before is not None:
             unchanged.append(before.pk)
     Delivery.objects.bulk_create(new, batch_size=200)
-    if changed:
-        Delivery.objects.bulk_update(changed, _WANTED_FIELDS, batch_size=100)
-    if settled:
-        Delivery.objects.bulk_update(settled, [*_WANTED_FIELDS, *_SETTLED_FIELDS], batch_size=100)
-    if withheld:
-        Delivery.objects.bulk_update(withheld, [*_WANTED_FIELDS, *_HELD_FIELDS], batch_size=100)
+    _store(changed, _WANTED_FIELDS)
+    _store(settled, [*_WANTED_FIELDS, *_SETTLED_FIELDS])
+    _store(withheld, [*_WANTED_FIELDS, *_HELD_FIELDS])
     if unchanged:
         Delivery.objects.filter(pk__in=unchanged, state=Delivery.State.SENT).update(state=Delivery.State.UNCHANGED)
     return new + changed
+
+
+def _store(deliveries: Sequence[Delivery], fields: Sequence[str]) -> None:
+    if len(deliveries) == 1:  # as for most grades; an UPDATE of many is much longer to write
+        deliveries[0].save(update_fields=fields)
+    elif deliveries:
+        Delivery.objects.bulk_update(deliveries, fields, batch_size=100)
 
 
 def _new_delivery(recipient: Recipient, assignment: Assignment) -> Delivery:

@@ -9,10 +9,11 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 
 from courseway.courses.models import Assignment, Role
 from courseway.grades.models import Delivery
+from courseway.kept_queries import KeptQuery
 from courseway.lms.models import Arrival, ContextMembership, LmsIdentity, Platform, ResourceLink
 from ltikit import vocabulary
 
@@ -39,19 +40,10 @@ def find_recipients(assignment: Assignment, people: Sequence[int]) -> dict[Place
 
     Rows are locked: two changes of one person's grade take turns, also while there is no delivery yet.
     """
-    arrivals = list(
-        Arrival.objects.select_for_update(of=("self",), no_key=True)
-        .select_related("resource_link", "context", "platform")
-        .filter(
-            person_id__in=people,
-            role=Role.STUDENT,
-            resource_link__assignment=assignment,
-            resource_link__assignment__course__enroll_only=False,
-            superseded_by=None,  # the LMS has another grade service for this link by now
-            identity__is_test_user=False,  # LMSs refuse grades of their test people (C16)
-        )
-        .order_by("arrived_at", "pk")
-    )
+    if len(people) == 1:
+        arrivals = _ARRIVALS_OF_ONE.all(assignment=assignment.pk, person=people[0])
+    else:
+        arrivals = list(_list_arrivals(assignment.pk).filter(person_id__in=people))
     found = {
         (arrival.person_id, arrival.resource_link_id): Recipient(
             arrival.person_id, arrival.resource_link, arrival.platform, _carries_comment(arrival)
@@ -61,6 +53,27 @@ def find_recipients(assignment: Assignment, people: Sequence[int]) -> dict[Place
     }
     to_come = set(people) - {arrival.person_id for arrival in arrivals}
     return {**found, **_find_listed(assignment, to_come)} if to_come else found
+
+
+def _list_arrivals(assignment: int) -> QuerySet[Arrival]:
+    return (
+        Arrival.objects.select_for_update(of=("self",), no_key=True)
+        .select_related("resource_link", "context", "platform")
+        .filter(
+            role=Role.STUDENT,
+            resource_link__assignment=assignment,
+            resource_link__assignment__course__enroll_only=False,
+            superseded_by=None,  # the LMS has another grade service for this link by now
+            identity__is_test_user=False,  # LMSs refuse grades of their test people (C16)
+        )
+        .order_by("arrived_at", "pk")
+    )
+
+
+# Each answer that is handed in asks this.
+_ARRIVALS_OF_ONE = KeptQuery(
+    lambda assignment, person: _list_arrivals(assignment).filter(person_id=person), assignment=int, person=int
+)
 
 
 def _takes_grades(arrival: Arrival) -> bool:

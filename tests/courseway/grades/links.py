@@ -31,11 +31,10 @@ class PlacedLink:
     def let_in(
         self, person: Person, *, role: str = Role.STUDENT, is_test_user: bool = False, sourcedid: str | None = None
     ) -> Arrival:
-        identity, _ = LmsIdentity.objects.get_or_create(
-            platform=self.platform,
-            lms_user_id=f"user-{person.pk}",
-            defaults={"person": person, "is_test_user": is_test_user},
-        )
+        names = {"platform": self.platform, "lms_user_id": f"user-{person.pk}"}
+        identity = LmsIdentity.objects.filter(**names).first()
+        if identity is None:
+            identity = LmsIdentity.objects.create(**names, person=person, is_test_user=is_test_user)
         key = f"{self.platform.pk}/{person.pk}/{self.link.pk}"
         if sourcedid is None:
             sourcedid = f"sourced-{person.pk}-{self.link.pk}" if self.outcome_url else ""
