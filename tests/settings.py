@@ -17,7 +17,7 @@ os.mkdir(os.path.join(_folder, "static"))
 atexit.register(shutil.rmtree, _folder, ignore_errors=True)
 
 for _name in [name for name in os.environ if name.startswith("COURSEWAY_")]:
-    if _name not in ("COURSEWAY_TEST_DATABASE", "COURSEWAY_TEST_DATABASE_URL"):
+    if not _name.startswith("COURSEWAY_TEST_"):
         del os.environ[_name]
 os.environ.update(
     COURSEWAY_DATA_DIR=_folder,

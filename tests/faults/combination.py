@@ -62,6 +62,7 @@ def run(arguments: argparse.Namespace, folder: Path, tasks_url: str, restart: An
     django.setup()
     from django.conf import settings
     from django.core.management import call_command
+    from django.db import connection
     from django.test import override_settings
 
     from tests.courseway.grades.fake_lms import run_fake_lms
@@ -103,6 +104,7 @@ def run(arguments: argparse.Namespace, folder: Path, tasks_url: str, restart: An
     _drive(arguments, school, faults, chaos, until=begun + arguments.seconds)
     seconds = time.monotonic() - begun
     stayed = nursery.stop_all(20)
+    connection.close()  # the database may have been restarted since it was last looked at
     verdict = judge(school.wanted, school.read_taken(), school.read_shown(), refused=faults.refused)
     return {
         "database": arguments.database,

@@ -22,6 +22,7 @@ from courseway.courses.text_format import ParsedCourse
 from courseway.lms.models import Context, CourseContext, CourseIdentity, Deployment, Platform, ResourceLink
 from tests.cast import Cast
 from tests.courseway.courses.test_import_export import courses, large_course
+from tests.depth import either
 
 NOW = datetime(2027, 2, 1, 8, tzinfo=UTC)
 
@@ -46,7 +47,12 @@ def list_values(rows: QuerySet[Any], *more: str, without: tuple[str, ...]) -> li
 
 
 @pytest.mark.slow
-@settings(max_examples=60, deadline=timedelta(seconds=5), suppress_health_check=[HealthCheck.function_scoped_fixture])
+@pytest.mark.deep
+@settings(
+    max_examples=either(15, deep=60),
+    deadline=timedelta(seconds=5),
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
 @given(
     parsed=courses,
     switches=st.fixed_dictionaries({name: st.booleans() for name in SWITCHES}),

@@ -24,8 +24,9 @@ from courseway.orgs.models import Person
 from tests.cast import Cast
 from tests.courseway.grades.fake_lms import FakeLms, Misbehaviour, outcome_answer, run_fake_lms
 from tests.courseway.grades.links import PlacedLink, place_v11, place_v13
+from tests.depth import either
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.deep]
 
 LIMITS = Limits(at_once=4, lease_seconds=60.0, deadline_seconds=0.08, quiet_seconds=30.0)
 
@@ -283,7 +284,7 @@ def test_a_delivery_ends_with_the_newest_value_or_a_reason(cast: Cast, lms: Fake
     run_state_machine_as_test(
         machine,
         settings=settings(
-            max_examples=8,
+            max_examples=either(2, deep=8),
             stateful_step_count=30,
             deadline=None,
             derandomize=True,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from decimal import Decimal
 from typing import Any
 
@@ -19,8 +19,9 @@ from tests.cast import Cast
 from tests.courseway.grades.fake_lms import FakeLms, Misbehaviour, run_fake_lms
 from tests.courseway.grades.links import PlacedLink, place_v11, place_v13
 from tests.courseway.lms.test_wild_launches import WILD
+from tests.depth import one_of
 
-pytestmark = [pytest.mark.slow]
+pytestmark = [pytest.mark.slow, pytest.mark.deep]
 
 BODIES = [
     *(json.dumps(value).encode() for value in WILD),
@@ -57,7 +58,7 @@ def test_any_value_of_any_member_of_a_column(cast: Cast, lms: FakeLms) -> None:
     failed = []
     names = ("id", "label", "scoreMaximum", "resourceLinkId", "resourceId", "tag", "startDateTime", "endDateTime")
     for number, name in enumerate(names):
-        for value in WILD[number % 2 :: 2]:
+        for value in one_of(WILD, 8, deep=2, start=number):
             lms.lineitems.clear()
             own = lms.add_lineitem(2, resourceLinkId=placed.link.resource_link_id)
             odd = {"id": f"{lms.url}/lineitems/1", "label": "Odd", "scoreMaximum": 5, "resourceId": "x", name: value}
@@ -71,9 +72,12 @@ def test_any_value_of_any_member_of_a_column(cast: Cast, lms: FakeLms) -> None:
     assert not failed
 
 
-def some_of_them(service: str, status: int) -> list[bytes]:
-    """All of them where much is read; a part of them as the answer to a score, and with each kind of error."""
-    return BODIES if status == 200 and service != "score" else BODIES[(status + len(service)) % 4 :: 4]
+def some_of_them(service: str, status: int) -> Sequence[bytes]:
+    """More of them where much is read than as the answer to a score, and with each kind of error."""
+    number = status + len(service)
+    if status == 200 and service != "score":
+        return one_of(BODIES, 4, deep=1, start=number)
+    return one_of(BODIES, 16, deep=4, start=number)
 
 
 @pytest.mark.parametrize("service", ["token", "lineitems", "score"])

@@ -37,6 +37,7 @@ from courseway.orgs.models import Organization, Person
 from tests.cast import Cast, make_account, make_cast
 from tests.courseway.grades.fake_lms import FakeLms, run_fake_lms
 from tests.courseway.grades.links import place_v11, place_v13
+from tests.depth import either
 from tests.visits import Lms11, make_lms11, open_launch
 
 NOW = datetime(2026, 11, 22, 10, tzinfo=UTC)
@@ -270,10 +271,11 @@ def act(assignment: Assignment, person: Person, action: str, now: datetime) -> N
 
 
 @pytest.mark.slow
+@pytest.mark.deep
 class NothingIsLost(HypothesisTestCase):
     """Any two people, after anything that teachers and students do."""
 
-    @settings(max_examples=40)
+    @settings(max_examples=either(10, deep=40))
     @given(story=_STORIES, automatic=st.booleans(), backward=st.booleans())
     def test_nothing_is_lost(self, story: list[tuple[bool, bool, str]], automatic: bool, backward: bool) -> None:
         """The best finished grade of each assignment counts, what was visible stays visible, every attempt with

@@ -28,9 +28,10 @@ from courseway.lms.parent_replacement import replace_parent
 from courseway.lms.resolve import Candidate, CourseFacts, Facts, Identity, resolve_course, resolve_navigation
 from ltikit.errors import LtiError
 from tests.cast import make_cast
+from tests.depth import either
 from tests.visits import CLAIM, MEMBERSHIP, TOOL, make_lms11, make_lms13
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.deep]
 
 CONTENTS = ("content-a", "content-b")
 
@@ -269,6 +270,9 @@ def test_no_order_of_events_breaks_a_promise() -> None:
     run_state_machine_as_test(
         TermsInATransaction,
         settings=settings(
-            max_examples=25, stateful_step_count=25, deadline=None, suppress_health_check=list(HealthCheck)
+            max_examples=either(6, deep=25),
+            stateful_step_count=25,
+            deadline=None,
+            suppress_health_check=list(HealthCheck),
         ),
     )

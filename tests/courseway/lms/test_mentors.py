@@ -27,6 +27,7 @@ from courseway.orgs.models import Person
 from courseway.orgs.visitor import Visitor
 from tests.cast import Cast, make_account, make_cast
 from tests.courseway.lms.test_launch import count, land
+from tests.depth import either, one_of
 from tests.test_access_sweep import Scene, fill, list_routes, read_body, send
 from tests.test_access_sweep import scene as scene
 from tests.visits import CLAIM, MEMBERSHIP, Lms11, make_lms11, make_lms13, open_launch
@@ -255,6 +256,7 @@ def visit_by_account(cast: Cast) -> Callable[[str, str], Any]:
 
 
 @pytest.mark.slow
+@pytest.mark.deep
 @pytest.mark.parametrize("make_visit", [visit_by_launch, visit_by_account])
 def test_no_page_tells_of_a_learner_who_is_not_named(
     scene: Scene, make_visit: Callable[[Cast], Callable[[str, str], Any]]
@@ -285,8 +287,10 @@ def test_no_page_tells_of_a_learner_who_is_not_named(
     visit, wrong, saw_sam = make_visit(cast), [], 0
     questions = ("", "?q=Sue", "?q=Sally", "?state=in_progress", "?format=csv", f"?person={cast.sue.public_id}")
     scene.values["assignment_id"] = [cast.operators.public_id, cast.loops.public_id]
-    for path in itertools.chain.from_iterable(fill(route, scene.values) for route in list_routes()):
-        for question in questions if "/courses/" in path else questions[:1]:
+    paths = itertools.chain.from_iterable(fill(route, scene.values) for route in list_routes())
+    for number, path in enumerate(paths):
+        asked = one_of(questions, 3, deep=1, start=number) if "/courses/" in path else questions[:1]
+        for question in asked:
             response = visit("get", path + question)
             body = read_body(response)
             # What the address itself says is no news.
@@ -318,7 +322,7 @@ def test_a_mentor_changes_nothing(filtered: Cast) -> None:
 class ListsTakeTurns(HypothesisTestCase):
     """Whatever order launches and programs come in, exactly the newest lists count."""
 
-    @settings(max_examples=25)
+    @settings(max_examples=either(10, deep=25))
     @given(
         st.lists(
             st.tuples(st.sampled_from(["launch", "api"]), st.sets(st.sampled_from(["sam", "sue", "x"]))), max_size=6
