@@ -60,7 +60,7 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    items.sort(key=lambda item: item.get_closest_marker("slow") is None)  # what waits most begins first
+    items.sort(key=_patience, reverse=True)  # what waits longest begins first, and the others work meanwhile
     if os.environ.get("COURSEWAY_TEST_DATABASE") != "postgres":
         for item in items:
             if item.get_closest_marker("postgresql"):
@@ -71,6 +71,13 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             assert not (uses_database(item) and NEVER_OF_DATABASE.intersection(item.path.parents)), item.nodeid
         config.hook.pytest_deselected(items=[item for item in items if uses_database(item) != is_wanted])
         items[:] = [item for item in items if uses_database(item) == is_wanted]
+
+
+def _patience(item: pytest.Item) -> float:
+    """How long a test may take, in seconds; 0 for a quick one."""
+    limit = item.get_closest_marker("timeout")
+    is_slow = any(map(item.get_closest_marker, ("slow", "programs")))
+    return (limit.args[0] if limit else 1.0) if is_slow else 0.0
 
 
 @pytest.hookimpl(tryfirst=True)
