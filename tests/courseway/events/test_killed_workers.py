@@ -20,9 +20,10 @@ from courseway.events.recording import Happening, record_all
 from tests.cast import Cast, make_cast
 from tests.courseway.events.receiver import Receiver, run_receiver
 from tests.courseway.grades.nursery import Nursery, own_database
+from tests.depth import either
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.timeout(120), pytest.mark.slow]
-EVENTS = 300
+EVENTS = either(150, deep=300)
 
 
 @dataclass
@@ -68,6 +69,7 @@ def test_a_worker_delivers_webhooks_by_itself(stage: Stage) -> None:
     assert stage.nursery.stop_all(15) == []
 
 
+@pytest.mark.deep
 def test_no_event_is_lost_when_workers_are_killed(stage: Stage) -> None:
     """Workers die in the middle of their requests; in the end every event arrived, almost all of them once."""
     stage.receiver.endpoint(stage.cast.acme, timezone.now())

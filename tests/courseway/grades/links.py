@@ -99,7 +99,8 @@ def place_v13(
 def _place(
     assignment: Assignment, platform: Platform, deployment_id: str, *, outcome_url: str = "", **fields: object
 ) -> PlacedLink:
-    deployment, _ = Deployment.objects.get_or_create(platform=platform, deployment_id=deployment_id)
+    named = {"platform": platform, "deployment_id": deployment_id}
+    deployment = Deployment.objects.filter(**named).first() or Deployment.objects.create(**named)
     context = Context.objects.create(deployment=deployment, context_id="course-1", title="Python in the LMS")
     link = ResourceLink.objects.create(
         context=context,

@@ -20,7 +20,7 @@ from tests.courseway.grades.links import PlacedLink, place_v11, place_v13
 from tests.courseway.grades.nursery import Nursery, own_database
 from tests.depth import either
 
-PEOPLE = either(75, deep=250)  # at two links each: 150 grades, or 500
+PEOPLE = either(50, deep=250)  # at two links each: 100 grades, or 500
 ROUNDS = either(2, deep=3)
 KILLS_IN_A_ROUND = 4
 
