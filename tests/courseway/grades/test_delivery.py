@@ -12,7 +12,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from courseway.grades import tokens
+from courseway.grades import dispatch, tokens
 from courseway.grades.dispatch import Dispatcher, Limits, deliver_what_is_due
 from courseway.grades.lineitems import allow_new_lineitem
 from courseway.grades.models import AccessToken, Delivery, DeliveryTry, LineItemSearch
@@ -618,3 +618,30 @@ def test_a_delivery_costs_a_fraction_of_a_statement(cast: Cast, lms: FakeLms, cl
     statements = [query["sql"] for query in captured if "SAVEPOINT" not in query["sql"]]
     assert Delivery.objects.filter(state=Delivery.State.SENT).count() == 200
     assert len(statements) < 100, f"{len(statements)} statements for 200 grades"
+
+
+@pytest.mark.postgresql
+def test_an_idle_look_reads_the_index_among_many(cast: Cast) -> None:
+    """Whether something is due is asked each second: never by reading all that was ever sent, whatever the plan."""
+    placed = place_v13(cast.operators)
+    placed.let_in(cast.sam)
+    owe(
+        cast.sam,
+        cast.operators,
+        Grade(Decimal(7), Decimal(10), is_completed=True, is_released=True),
+        now=timezone.now(),
+    )
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "INSERT INTO grades_delivery SELECT (jsonb_populate_record(one, jsonb_build_object("
+            "'id', one.id + number, 'person_id', one.person_id + number, 'next_try_at', NULL))).*"
+            " FROM grades_delivery one, generate_series(1000000, 1020000) number"
+        )
+        cursor.execute("ANALYZE grades_delivery")
+        cursor.execute("SET LOCAL plan_cache_mode = force_generic_plan")
+        cursor.execute(f"PREPARE look (timestamptz) AS {dispatch._FIND_DUE.replace('%s', '$1')}")
+        cursor.execute("EXPLAIN EXECUTE look (now())")
+        plan = "\n".join(line for (line,) in cursor.fetchall())
+        cursor.execute("DEALLOCATE look")
+        cursor.execute("DELETE FROM grades_delivery WHERE id > 1000000")  # people that do not exist
+    assert "using delivery_due" in plan, plan
