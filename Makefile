@@ -35,7 +35,7 @@ check: setup ## Format, lint, types, import rules, tests on SQLite (TESTED=yes: 
 	$(PY) -m ruff check $(SOURCES)
 	$(PY) -m mypy src
 	$(VENV)/bin/lint-imports
-	[[ -n "$(TESTED)" ]] || $(PY) -m pytest -q -n auto -m "not browser and not peers and not slow"
+	[[ -n "$(TESTED)" ]] || $(PY) -m pytest -q -n auto -m "not browser and not peers and not slow and not programs"
 
 format: setup ## Format the code and mend what the linter can mend
 	@$(PY) -m ruff check --fix-only -q $(SOURCES)

@@ -39,7 +39,7 @@ NEVER_OF_DATABASE = {Path(__file__).parent / name for name in ("ltikit", "spec",
 # What migrating writes and no test changes: after each flush Django would write it anew.
 KEPT_TABLES = {"django_content_type", "auth_permission"}
 # Marks after which a part of the suite can be called: `-m slow`, or `-m "slow and not browser"`.
-MARKS_OF_PARTS = {"slow", "browser", "programs"}
+MARKS_OF_PARTS = {"slow", "deep", "browser", "programs"}
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
