@@ -49,7 +49,7 @@ def sign_in(client: Client, account: Account, backend: str | None = None) -> Non
     client.cookies[settings.SESSION_COOKIE_NAME] = key
 
 
-def _find_or_create(model: type[M], names: dict[str, Any], values: dict[str, Any] | None = None) -> M:
+def find_or_create(model: type[M], names: dict[str, Any], values: dict[str, Any] | None = None) -> M:
     """Nobody else is at work here, so that no savepoint is needed."""
     found = model._default_manager.filter(**names).first()
     if found is None:
@@ -77,11 +77,11 @@ def open_launch(
     platform = Platform.objects.filter(organization=course.organization).first()
     if platform is None:
         platform = create_consumer_key(course.organization, name="LMS of the tests")[0].platform
-    deployment = _find_or_create(Deployment, {"platform": platform, "deployment_id": ""})
-    context = _find_or_create(Context, {"deployment": deployment, "context_id": f"context-of-{course.public_id}"})
+    deployment = find_or_create(Deployment, {"platform": platform, "deployment_id": ""})
+    context = find_or_create(Context, {"deployment": deployment, "context_id": f"context-of-{course.public_id}"})
     is_in = {"role": role, "active": True}
-    _find_or_create(ContextMembership, {"context": context, "person": person}, is_in)
-    _find_or_create(
+    find_or_create(ContextMembership, {"context": context, "person": person}, is_in)
+    find_or_create(
         Enrollment, {"course": course, "person": person}, {**is_in, "covers_whole_course": covers_whole_course}
     )
     landing = Landing(

@@ -12,6 +12,7 @@ from courseway.lms.keys import create_consumer_key
 from courseway.lms.models import Arrival, Context, Deployment, LmsIdentity, Platform, Registration, ResourceLink
 from courseway.orgs.models import Person
 from ltikit import vocabulary
+from tests.visits import find_or_create
 
 NOW = datetime(2026, 11, 2, 12, 0, tzinfo=UTC)
 ALL_SCOPES = " ".join((vocabulary.SCOPE_SCORE, vocabulary.SCOPE_LINEITEM, vocabulary.SCOPE_RESULT_READONLY))
@@ -99,8 +100,7 @@ def place_v13(
 def _place(
     assignment: Assignment, platform: Platform, deployment_id: str, *, outcome_url: str = "", **fields: object
 ) -> PlacedLink:
-    named = {"platform": platform, "deployment_id": deployment_id}
-    deployment = Deployment.objects.filter(**named).first() or Deployment.objects.create(**named)
+    deployment = find_or_create(Deployment, {"platform": platform, "deployment_id": deployment_id})
     context = Context.objects.create(deployment=deployment, context_id="course-1", title="Python in the LMS")
     link = ResourceLink.objects.create(
         context=context,

@@ -275,7 +275,7 @@ def act(assignment: Assignment, person: Person, action: str, now: datetime) -> N
 class NothingIsLost(HypothesisTestCase):
     """Any two people, after anything that teachers and students do."""
 
-    @settings(max_examples=either(10, deep=40))
+    @settings(max_examples=either(10, deep=60))
     @given(story=_STORIES, automatic=st.booleans(), backward=st.booleans())
     def test_nothing_is_lost(self, story: list[tuple[bool, bool, str]], automatic: bool, backward: bool) -> None:
         """The best finished grade of each assignment counts, what was visible stays visible, every attempt with
