@@ -221,15 +221,18 @@ class Dispatcher:
             return
         now = self.clock()
         for lane in list(self._startable):
+            has_begun = False
             while lane.waiting and lane.running < lane.width:
                 if len(self._stories) >= self.limits.at_once:
-                    self._startable[lane] = self._startable.pop(lane)  # the others' turn comes first
+                    if has_begun:  # the others' turn comes first; who got nothing keeps the place in the queue
+                        self._startable[lane] = self._startable.pop(lane)
                     return
                 job = lane.waiting.popleft()
                 pause = self._lanes.pause_seconds(job, now=now)
                 if pause is not None:
                     self._end(job, postponed_seconds=pause)
                     continue
+                has_begun = True
                 lane.running += 1
                 self._stories[job] = deliver(job)
                 self._go_on(job, None)
