@@ -61,7 +61,7 @@ class Limits:
 
     # Rows and stories of 600 grades still fit into the cache of a CPU; with 1,300 each grade cost a third more.
     at_once: int = 400
-    claimed: int = 600  # more is claimed when half of it is done: 300 are under way at least
+    claimed: int = 600  # more is claimed when a quarter of it is done: something is always ready to begin
     per_platform: int = 10
     lease_seconds: float = 60.0
     deadline_seconds: float = 20.0
@@ -147,7 +147,7 @@ class Dispatcher:
     def _has_room(self) -> bool:
         if self.is_idle:
             return True
-        return self._lanes.load <= self.limits.claimed // 2 and time.monotonic() >= self._next_claim_at
+        return self._lanes.load <= self.limits.claimed * 3 // 4 and time.monotonic() >= self._next_claim_at
 
     def _claim(self) -> int:
         now = self.clock()
