@@ -13,7 +13,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -225,6 +225,15 @@ def wait_until_ready(url: str, process: subprocess.Popen[bytes], courseway: Cour
             pass
         assert time.monotonic() < give_up_at, f"{url} does not answer.\n{courseway.log}"
         time.sleep(0.1)
+
+
+def wait_for(ask: Callable[[], Any], *, seconds: float = 30) -> Any:
+    """What `ask` answers, as soon as that is something."""
+    give_up_at = time.monotonic() + seconds
+    while not (found := ask()):
+        assert time.monotonic() < give_up_at
+        time.sleep(0.1)
+    return found
 
 
 def stop(process: subprocess.Popen[bytes]) -> None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
 from urllib.parse import urlsplit
@@ -16,7 +14,7 @@ from playwright.sync_api import Browser, Page, expect
 from tests.end_to_end.chromium import find_chromium
 from tests.end_to_end.lms_screen import LmsScreen, expect_landed, hand_in
 from tests.end_to_end.plain_browser import PlainBrowser
-from tests.end_to_end.servers import OWNER, PASSWORD, Stand
+from tests.end_to_end.servers import OWNER, PASSWORD, Stand, wait_for
 
 PROFILES = ("practice", "moodle", "canvas", "blackboard", "brightspace")
 needs_chromium = pytest.mark.skipif(find_chromium() is None, reason="no Chromium was found on this machine")
@@ -201,14 +199,6 @@ def test_pages_of_a_registration_fit(stand: Stand, chromium: Browser, width: int
     over = httpx2.get(f"{stand.courseway.url}/lti/register/nothing", trust_env=False, timeout=30)
     assert over.status_code == 410
     assert urlsplit(str(over.url)).path == "/lti/register/nothing"
-
-
-def wait_for(ask: Callable[[], Any], *, seconds: float = 30) -> Any:
-    give_up_at = time.monotonic() + seconds
-    while not (found := ask()):
-        assert time.monotonic() < give_up_at
-        time.sleep(0.1)
-    return found
 
 
 def test_a_canvas_tells_of_its_copied_course(stand: Stand) -> None:

@@ -61,7 +61,7 @@ class Limits:
 
     # Rows and stories of 600 grades still fit into the cache of a CPU; with 1,300 each grade cost a third more.
     at_once: int = 400
-    claimed: int = 600  # more is claimed when a quarter of it is done: something is always ready to begin
+    claimed: int = 600  # more is claimed when a quarter of it is done: what is left still exceeds `at_once`
     per_platform: int = 10
     lease_seconds: float = 60.0
     deadline_seconds: float = 20.0
@@ -221,18 +221,15 @@ class Dispatcher:
             return
         now = self.clock()
         for lane in list(self._startable):
-            has_begun = False
             while lane.waiting and lane.running < lane.width:
                 if len(self._stories) >= self.limits.at_once:
-                    if has_begun:  # the others' turn comes first; who got nothing keeps the place in the queue
-                        self._startable[lane] = self._startable.pop(lane)
                     return
                 job = lane.waiting.popleft()
                 pause = self._lanes.pause_seconds(job, now=now)
                 if pause is not None:
                     self._end(job, postponed_seconds=pause)
                     continue
-                has_begun = True
+                self._startable[lane] = self._startable.pop(lane)  # the others' turn comes first
                 lane.running += 1
                 self._stories[job] = deliver(job)
                 self._go_on(job, None)
