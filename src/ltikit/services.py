@@ -1,6 +1,6 @@
 """What an HTTP status of a platform's service means, for both versions: one error class per kind of failure.
 
-Only the status, the `Retry-After` header and the platform's own words are looked at.
+Of the body only the platform's own words are looked at, and whether it is a web page.
 Every phrase below was seen in answers of the LMS named beside it.
 """
 
@@ -46,6 +46,10 @@ _NOT_PUBLISHED = ("still unpublished",)  # Canvas, AGS 422 for an unpublished as
 
 _RATE_LIMIT = re.compile(r"rate.?limit|too many requests|throttl", re.IGNORECASE)
 _MARKUP = re.compile(r"<(?:script|style)\b.*?</(?:script|style)\s*>|<[^<>]*>", re.IGNORECASE | re.DOTALL)
+_WEB_PAGE = re.compile(
+    rb"(?:\xef\xbb\xbf)?\s*(?:<\?xml[^<>]*>\s*)?(?:<!--(?:(?!-->).)*-->\s*)*<(?:!doctype\s+html|html|head)\b",
+    re.IGNORECASE | re.DOTALL,
+)
 _BLANKS = re.compile(r"[\s\x00-\x1f\x7f]+")
 
 
@@ -116,6 +120,13 @@ def shorten(text: str) -> str:
 def read_words(response: Response) -> str:
     """The beginning of the body as one line of text, for logs and for the teacher's sync page."""
     return shorten(response.body[:8192].decode("utf-8", errors="replace"))
+
+
+def is_web_page(response: Response) -> bool:
+    """Whether the body is a page for people: what stands before a platform, a sign-in or a maintenance page, answers
+    200 as well. The content type says nothing: Moodle labels its JSON, and an empty answer may be labelled, text/html.
+    """
+    return _WEB_PAGE.match(response.body[:8192]) is not None
 
 
 def read_retry_after(response: Response) -> float | None:

@@ -38,6 +38,8 @@ class Profile:
     always_offers_line_items: bool = False
     stores_data: bool = True
     """Whether its pages keep data for tools, by postMessage."""
+    refuses_unknown_keys: bool = False
+    """Whether reading what nobody put there is an error (`key_not_found`), not an empty answer."""
     lists_differences: bool = False
     """Whether the last page of the roster says where changes since then are listed."""
     memberships_11: tuple[str, ...] = ()
@@ -115,7 +117,13 @@ _CATALOGUE = (
         always_offers_line_items=True,
     ),
     Profile(
-        "brightspace", "Brightspace", "desire2learn", "20.24", clones_course_tools=False, always_offers_line_items=True
+        "brightspace",
+        "Brightspace",
+        "desire2learn",
+        "20.24",
+        clones_course_tools=False,
+        always_offers_line_items=True,
+        refuses_unknown_keys=True,
     ),
     Profile(
         "schoology",

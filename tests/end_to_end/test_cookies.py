@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 import re
 import threading
+import time
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, FrameLocator, Page, expect
+from playwright.sync_api import Browser, BrowserContext, FrameLocator, Page, Route, expect
 
 from tests.end_to_end.chromium import find_chromium
 from tests.end_to_end.cookie_rules import RULES, run_chromiums
@@ -201,6 +202,57 @@ def test_storages_of_other_lmss_are_found(
     finally:
         if quirks:
             stand.lms.post("profiles", profile=profile, quirks=dict.fromkeys(quirks, False))
+
+
+_WRITE_DOWN_PUTS = """addEventListener("message", ({ data }) => {
+  if (data && data.subject === "lti.put_data") (window.puts ??= []).push(data.value === null ? "taken back" : "put");
+});"""
+
+
+@pytest.mark.slow
+@pytest.mark.quirk("C41")
+def test_a_storage_that_comes_late_is_found(stand: Stand, chromiums: dict[str, BrowserContext]) -> None:
+    """The frame that forwards to the LMS's storage may be there long after ours: it is asked again, but told once."""
+    room = make_room(stand, "Late")
+    stand.lms.post("profiles", use="canvas", course=room.lms_course)
+    room.place_assignments(1)
+    came = []
+
+    def come_late(route: Route) -> None:
+        time.sleep(2)
+        came.append(route)
+        route.continue_()
+
+    with PersonOf(chromiums["none"], room, "Ada") as ada:
+        ada.page.route("**/forwarding", come_late)
+        ada.page.add_init_script(_WRITE_DOWN_PUTS)
+        frame = ada.open(0, place="frame")
+        assert isinstance(frame, FrameLocator)
+        expect_landed(click_new_tab(ada, frame, to="/lti/continue"), role="student")
+        assert came
+        forwarding = ada.page.frame("post_message_forwarding")
+        assert forwarding is not None
+        # A Canvas counts each time that something is put, and has room for few.
+        assert forwarding.evaluate("window.puts") == ["put", "taken back"]
+        assert not ada.problems
+
+
+def test_a_full_storage_leads_to_a_tab(stand: Stand, chromiums: dict[str, BrowserContext]) -> None:
+    """Where the LMS's page has no more room for tools, the sign-in begins again in a tab."""
+    room = make_room(stand, "Full")
+    room.place_assignments(1)
+    fill = """;for (let key = 0; key < 500; key += 1)
+      postMessage({ subject: "lti.put_data", key: `${key}`, value: "", message_id: "" }, location.origin);"""
+
+    def fill_up(route: Route) -> None:
+        route.fulfill(body=route.fetch().text() + fill, content_type="text/javascript")
+
+    with PersonOf(chromiums["none"], room, "Ada") as ada:
+        ada.page.route("**/static/storage.js", fill_up)
+        frame = ada.open(0, place="frame")
+        assert isinstance(frame, FrameLocator)
+        expect_landed(click_new_tab(ada, frame, to="/lti/login"), role="student")
+        assert not ada.problems
 
 
 @pytest.mark.quirk("O2")

@@ -56,7 +56,7 @@ QUIRKS = (
         "D9",
         "A good score is answered with nothing, not even a content type.",
         "RunestoneInteractive/rs",
-        "Only the status counts.",
+        "Nothing is asked of the body, but that it is no web page.",
     ),
     Quirk(
         "D10",

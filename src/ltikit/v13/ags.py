@@ -23,7 +23,7 @@ from ltikit.answers import MAX_ANSWER, read_json
 from ltikit.errors import PersonNotGradableError, ServiceUnavailableError
 from ltikit.http import Request, Response
 from ltikit.links import next_url
-from ltikit.services import raise_for_status, read_words
+from ltikit.services import is_web_page, raise_for_status, read_words
 from ltikit.v13.submission_review import SUBMISSION_REVIEW
 
 _ENCODER: Final = json.JSONEncoder(ensure_ascii=False, allow_nan=False)
@@ -142,14 +142,19 @@ def score_request(lineitem_url: str, score: Score, *, token: str) -> Request:
 
 
 def parse_score_response(response: Response) -> str:
-    """The address of the result if the platform names one (Canvas), else "". The body is otherwise not looked at:
+    """The address of the result if the platform names one (Canvas), else "". No more is asked of the body:
     Brightspace and Moodle answer a good score with an empty one.
 
     A bare 400 without words means `PersonNotGradableError`: so answers Moodle for teachers and people who left.
+    A web page is no answer of a grade service, whatever its status: `ServiceUnavailableError`. A platform that kept the
+    score and answered with a page would get it again and again; none is known that does.
     """
     if response.status == 400 and read_words(response) in ("", "[]", "{}"):
         raise PersonNotGradableError("HTTP 400, without words", platform_status=400)
     raise_for_status(response)
+    if is_web_page(response):
+        text = f"HTTP {response.status}: a web page, not an answer of the grade service: {read_words(response)}"
+        raise ServiceUnavailableError(text, platform_status=response.status)
     try:
         answer = json.loads(response.body[:MAX_ANSWER])
     except (ValueError, RecursionError):

@@ -5,8 +5,10 @@
 
   const MOST_KEYS = 500;
   const LONGEST = 4096;
-  const { prefix, target } = document.currentScript.dataset;
+  const { prefix, target, unknown } = document.currentScript.dataset;
   const kept = new Map();
+  // As in a Canvas each message that puts something takes room, also under a key that is there already.
+  let room = MOST_KEYS;
 
   function answer(message, origin) {
     const head = { subject: `${message.subject}.response`, message_id: message.message_id };
@@ -16,13 +18,18 @@
       return refuse("bad_request", "message_id and key must be text.");
     }
     if (message.subject === `${prefix}get_data`) {
+      if (unknown === "refused" && !kept.has(place)) return refuse("key_not_found", "Nothing was put under this key.");
       return { ...head, key: message.key, value: kept.has(place) ? kept.get(place) : null };
     }
     if (message.subject !== `${prefix}put_data`) return refuse("unsupported_subject", "This page knows no such message.");
-    if (message.value === null) kept.delete(place);
-    else if (typeof message.value !== "string") return refuse("bad_request", "value must be text or null.");
-    else if (message.value.length > LONGEST || kept.size >= MOST_KEYS) return refuse("storage_exhaustion", "No more room.");
-    else kept.set(place, message.value);
+    if (message.value === null) {
+      if (kept.delete(place)) room += 1;
+      return { ...head, key: message.key, value: null };
+    }
+    if (typeof message.value !== "string") return refuse("bad_request", "value must be text or null.");
+    if (message.value.length > LONGEST || room === 0) return refuse("storage_exhaustion", "No more room.");
+    kept.set(place, message.value);
+    room -= 1;
     return { ...head, key: message.key, value: message.value };
   }
 

@@ -294,6 +294,25 @@ def test_an_outcome_can_fail_with_200(
     assert deliver().last_error_code == code
 
 
+@pytest.mark.parametrize("place", [place_v11, place_v13])
+def test_a_web_page_in_place_of_the_lms_delivers_nothing(
+    cast: Cast, lms: FakeLms, clock: Clock, deliver: Callable[[], Delivery], place: Callable[..., PlacedLink]
+) -> None:
+    """A sign-in page that answers 200 in front of the LMS took no grade: it is tried again, and arrives later."""
+    placed = place(cast.operators, lms.url)
+    placed.let_in(cast.sam)
+    _owe(placed, cast.sam, "8", clock)
+    lms.fault = lambda service, key: (
+        Misbehaviour(200, body=b"<!DOCTYPE html><title>Sign in</title>") if service in ("score", "outcome") else None
+    )
+    failed = deliver()
+    assert (failed.state, failed.last_error_code) == (Delivery.State.WAITING, "service_unavailable")
+    lms.fault = lambda service, key: None
+    clock.ahead += timedelta(minutes=1)
+    assert deliver().state == Delivery.State.SENT
+    assert len(lms.grades) == 1
+
+
 @pytest.mark.quirk("M2")
 def test_timestamps_suit_an_lms_that_counts_whole_seconds(
     cast: Cast, lms: FakeLms, clock: Clock, deliver: Callable[[], Delivery]

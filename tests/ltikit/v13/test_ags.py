@@ -211,10 +211,31 @@ def test_timestamps() -> None:
 
 @pytest.mark.quirk("D9")
 def test_accepted_scores() -> None:
-    """A 2xx is a good answer whatever its body; Canvas names the result (quirk D9)."""
-    for response in (respond(), respond(b"", 204), respond(b"<html>"), respond([]), respond({"resultUrl": 7})):
+    """A 2xx is a good answer with nearly any body; Canvas names the result (quirk D9)."""
+    for response in (
+        respond(),
+        respond(b"", 204),
+        respond(b"<br /><b>Notice</b>: unset <html>"),
+        respond([]),
+        respond({"resultUrl": 7}),
+    ):
         assert parse_score_response(response) == ""
     assert parse_score_response(respond({"resultUrl": "https://lms.example/r/1"})) == "https://lms.example/r/1"
+
+
+@pytest.mark.parametrize(
+    "page",
+    [
+        b"<!DOCTYPE html><html><title>Sign in</title><body>Sign in to go on</body></html>",
+        b"\xef\xbb\xbf\r\n  <HTML lang='en'>\n<h1>Down for maintenance</h1>",
+        b"<?xml version='1.0' encoding='utf-8'?>\n<!-- cache -->\n<html xmlns='http://www.w3.org/1999/xhtml'>Later</html>",
+    ],
+)
+def test_a_web_page_takes_no_score(page: bytes) -> None:
+    """What stands before the LMS, a sign-in or a page about maintenance, may answer 200: the score did not arrive."""
+    with pytest.raises(ServiceUnavailableError, match="web page") as caught:
+        parse_score_response(respond(page))
+    assert caught.value.platform_status == 200
 
 
 @pytest.mark.quirk("C16", "M6", "C30")

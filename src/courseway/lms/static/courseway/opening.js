@@ -4,8 +4,10 @@
 (() => {
   "use strict";
 
-  const CAPABILITIES_WAIT = 500;
-  const STORAGE_WAIT = 1000;
+  // Tries are counted, not seconds: on a busy computer an answer waits as long as the timer does.
+  const TRIES = 20;
+  const BETWEEN_TRIES = 250; // milliseconds
+  const PUT_WAIT = 5000;
   const PREFIXES = ["lti.", "org.imsglobal.lti."]; // older platforms know the second alone
 
   const page = document.querySelector("[data-opening]");
@@ -25,68 +27,91 @@
     }
   }
 
-  // One message and its answer; null when nobody answers in time.
-  function ask(target, targetOrigin, message, wait, isRight) {
+  const makeId = () => [...crypto.getRandomValues(new Uint32Array(4))].map((part) => part.toString(36)).join("-");
+
+  // Who keeps data for us, and what of ours is there; null when nobody answers in time. The platform's page, or the
+  // frame of it that keeps data, may not listen yet, so the question is asked again. Only reading is ever repeated: a
+  // Canvas counts whatever is put, also the same once more, and has room for little.
+  async function findStorage() {
+    if (!storageTarget || !origin || !home) return null;
+    const [capabilitiesId, dataId] = [makeId(), makeId()];
+    let frames = [storageTarget];
+    let isTold = false;
+    let found = null;
+    let left = TRIES;
+    let timer = 0;
     return new Promise((resolve) => {
-      const id = [...crypto.getRandomValues(new Uint32Array(4))].map((part) => part.toString(36)).join("-");
-      const answered = `${message.subject}.response`;
-      let timer = 0;
-      const end = (answer) => {
+      const end = () => {
         window.removeEventListener("message", hear);
         clearTimeout(timer);
-        resolve(answer);
+        resolve(found);
       };
-      const hear = (event) => {
-        const data = event.data;
-        if (data && data.message_id === id && data.subject === answered && isRight(event)) end(data);
+      const hear = ({ data, origin: sender, source }) => {
+        if (!source || !data || typeof data.subject !== "string") return;
+        const prefix = PREFIXES.find((one) => data.subject.startsWith(one));
+        const isAnswer = (subject) => data.subject === `${prefix}${subject}.response`;
+        if (source === home && data.message_id === capabilitiesId && isAnswer("capabilities")) {
+          if (!Array.isArray(data.supported_messages)) return;
+          isTold = true;
+          frames = listFrames(data.supported_messages);
+          if (!frames.length) end();
+        } else if (sender === origin && data.message_id === dataId && isAnswer("get_data")) {
+          if (data.error && data.error.code === "unsupported_subject") return;
+          found = { prefix, source, value: data.error ? null : data.value };
+          // A sign-in that begins needs any storage, one that ends the storage with its secret: another may answer yet.
+          if (storageValue || typeof found.value === "string") end();
+          else left = Math.min(left, 1);
+        }
+      };
+      const ask = () => {
+        if (left === 0) { end(); return; }
+        left -= 1;
+        timer = setTimeout(ask, BETWEEN_TRIES);
+        for (const prefix of PREFIXES) {
+          // What the page can do is no secret, so anybody may hear the question; the answer only names a frame.
+          if (!isTold) home.postMessage({ subject: `${prefix}capabilities`, message_id: capabilitiesId }, "*");
+          const question = { subject: `${prefix}get_data`, key: storageKey, message_id: dataId };
+          for (const frame of frames) findWindow(frame).postMessage(question, origin);
+        }
       };
       window.addEventListener("message", hear);
-      timer = setTimeout(end, wait, null);
-      target.postMessage({ ...message, message_id: id }, targetOrigin);
+      ask();
     });
   }
 
-  // What the platform's page can do. It holds no secret, so anybody may hear the question; the answer only names a frame.
-  function askCapabilities() {
-    const questions = PREFIXES.map((prefix) =>
-      ask(home, "*", { subject: `${prefix}capabilities` }, CAPABILITIES_WAIT, (event) => event.source === home));
-    return new Promise((resolve) => {
-      questions.forEach((question) => question.then((answer) => answer && resolve(answer)));
-      Promise.all(questions).then(() => resolve(null));
-    });
-  }
-
-  // The ways to the storage, best first: as the platform says, else as the login said, by either name.
-  async function findStorages() {
-    const said = await askCapabilities();
-    if (!said || !Array.isArray(said.supported_messages)) {
-      return PREFIXES.map((prefix) => ({ prefix, target: findWindow(storageTarget) }));
-    }
-    return PREFIXES.flatMap((prefix) => said.supported_messages
-      .filter((one) => one && one.subject === `${prefix}put_data`)
-      .map((one) => ({ prefix, target: findWindow(one.frame || storageTarget) })));
+  // The frames that keep data, by what the platform's page says of itself.
+  function listFrames(supported) {
+    const puts = supported.filter((one) => one && PREFIXES.some((prefix) => one.subject === `${prefix}put_data`));
+    return [...new Set(puts.map((one) => one.frame || storageTarget))];
   }
 
   function findWindow(name) {
     if (name === "_parent") return home;
     try {
-      return home.frames[name] || home;
+      const frame = home.frames[name];
+      return typeof frame.postMessage === "function" ? frame : home;
     } catch {
       return home;
     }
   }
 
-  async function tell(subject, data) {
-    if (!storageTarget || !origin || !home) return null;
-    for (const { prefix, target } of await findStorages()) {
-      const message = { subject: prefix + subject, key: storageKey, ...data };
-      const answer = await ask(target, origin, message, STORAGE_WAIT, (event) => event.origin === origin);
-      if (answer && !answer.error) {
-        return { value: answer.value, forget: () => target.postMessage(
-          { subject: `${prefix}put_data`, key: storageKey, value: null, message_id: storageKey }, origin) };
-      }
-    }
-    return null;
+  // Whether the storage took it; null takes back what is there.
+  function put({ prefix, source }, value) {
+    const id = makeId();
+    return new Promise((resolve) => {
+      const end = (isKept) => {
+        window.removeEventListener("message", hear);
+        clearTimeout(timer);
+        resolve(isKept);
+      };
+      const hear = ({ data, origin: sender }) => {
+        if (sender !== origin || !data || data.message_id !== id) return;
+        if (data.subject === `${prefix}put_data.response`) end(!data.error);
+      };
+      window.addEventListener("message", hear);
+      const timer = setTimeout(end, PUT_WAIT, false);
+      source.postMessage({ subject: `${prefix}put_data`, key: storageKey, value, message_id: id }, origin);
+    });
   }
 
   function offerNewTab() {
@@ -100,14 +125,19 @@
 
   const steps = {
     async login() {
-      if (await keepsCookies() || await tell("put_data", { value: storageValue })) location.replace(url);
+      let isBound = await keepsCookies();
+      if (!isBound) {
+        const storage = await findStorage();
+        isBound = storage !== null && await put(storage, storageValue);
+      }
+      if (isBound) location.replace(url);
       else offerNewTab();
     },
     async secret() {
-      const stored = await tell("get_data", {});
-      if (stored && typeof stored.value === "string") {
-        form.elements.namedItem("platform_storage").value = stored.value;
-        stored.forget();
+      const storage = await findStorage();
+      if (storage && typeof storage.value === "string") {
+        form.elements.namedItem("platform_storage").value = storage.value;
+        put(storage, null);
       }
       form.submit();
     },
