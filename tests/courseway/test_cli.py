@@ -7,7 +7,7 @@ import io
 import json
 import zipfile
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
@@ -19,8 +19,10 @@ from django.test import Client
 from courseway.cli import main
 from courseway.courses.models import Assignment, Course, Enrollment, Role
 from courseway.learning.models import Submission
-from courseway.lms.models import LmsIdentity, Platform
+from courseway.lms import tool_keys
+from courseway.lms.models import LmsIdentity, Platform, ToolKey
 from courseway.orgs.models import Account, Organization, Person
+from ltikit.v13.keys import generate_private_key
 from tests.cast import Cast
 from tests.visits import make_lms11
 
@@ -465,6 +467,17 @@ def test_keys_are_rotated_by_command(run: Run) -> None:
     assert [one["state"] for one in run("keys", "list", "--json").document] == ["signs", "retired"]
     assert run("keys", "retire", "nothing").status == 1
     assert first["kid"] in run("keys", "list").out
+
+
+@pytest.mark.django_db
+def test_every_new_key_can_be_named_in_a_command(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One thumbprint in 64 begins with "-", which a command would take for an option: such a key is not used."""
+    made = [replace(generate_private_key(), kid=kid) for kid in ("-V", "--json", "first", "-1", "second")]
+    monkeypatch.setattr(tool_keys, "generate_private_key", iter(made).__next__)
+    assert [run("keys", "rotate", "--at-once", "--json").document["kid"] for _ in range(2)] == ["first", "second"]
+    assert run("keys", "retire", "first").status == 0
+    ToolKey.objects.filter(kid="first").update(kid="-old", retired_at=None)
+    assert run("keys", "retire", "--json", "--", "-old").document["kid"] == "-old"
 
 
 @pytest.mark.django_db

@@ -25,7 +25,7 @@ KINDS: dict[str, tuple[int, Misbehaviour]] = {
     "404": (1, Misbehaviour(404, body=b"nothing here")),
     "garbage": (2, Misbehaviour(garbles_answer=True)),
     "garbage for an answer": (2, Misbehaviour(502, body=b"\x00\xff<not html")),
-    "web page": (2, Misbehaviour(200, (("Content-Type", "text/html"),), b"<!DOCTYPE html><title>Sign in</title>Sign in")),
+    "web page": (2, Misbehaviour(200, (("Content-Type", "text/html"),), b"<!DOCTYPE html><title>Sign in</title>")),
     "nothing": (4, Misbehaviour(loses_answer=True)),
     "late": (4, Misbehaviour(silent_seconds=1.2)),
 }

@@ -125,7 +125,7 @@ def _add_organization_commands(tree: _CommandTree) -> None:
     rotate.add_argument("--at-once", action="store_true", help="let it sign now: the old key has leaked")
     tree.add("keys list", "list our keys, newest first", has_document=True)
     retire = tree.add("keys retire", "take a key out of our keyset, at once", has_document=True)
-    retire.add_argument("kid", metavar="KID")
+    retire.add_argument("kid", metavar="KID", help="as `keys list` says it; after -- if it begins with -")
 
     reset = tree.add("account reset", "make a sign-in link for somebody who is locked out", has_document=True)
     reset.add_argument("email", metavar="EMAIL")

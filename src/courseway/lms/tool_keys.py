@@ -138,7 +138,7 @@ def retire(kid: str, *, now: datetime) -> KeyState:
 
 def add_key(*, now: datetime | None = None, signs_from: datetime | None = None) -> ToolKey:
     """A new key pair, published from now on; it signs from now on too unless another time is given."""
-    key = generate_private_key()
+    key = _make_pair()
     now = now or timezone.now()
     return ToolKey.objects.create(
         kid=key.kid,
@@ -146,6 +146,14 @@ def add_key(*, now: datetime | None = None, signs_from: datetime | None = None) 
         created_at=now,
         signs_from=signs_from or now,
     )
+
+
+def _make_pair() -> PrivateKey:
+    """One whose id does not begin with "-", as one in 64 does: a command would take that for an option."""
+    while True:
+        key = generate_private_key()
+        if not key.kid.startswith("-"):
+            return key
 
 
 def _begins(row: ToolKey) -> datetime:
