@@ -63,7 +63,7 @@ def raise_for_status(response: Response, *, detail: str = "") -> None:
 
 
 def refuse_status(response: Response, *, detail: str = "") -> NoReturn:
-    """Raise the `ServiceError` that fits an answer whose status means failure.
+    """Raise the `ServiceError` that fits an answer whose status means failure, or a 2xx whose body does.
 
     `detail` stands in the error instead of the platform's own words, for callers that read the body
     themselves; both count for the kind of failure.
@@ -71,7 +71,7 @@ def refuse_status(response: Response, *, detail: str = "") -> NoReturn:
 
     401 `ServiceUnauthorizedError`; 403 `ServiceForbiddenError`, or `ServiceRateLimitedError` when its words
     speak of a rate limit; 404 and 410 `ServiceNotFoundError`; 409 `ServiceConflictError`; 429
-    `ServiceRateLimitedError`; 408, 425, 5xx and redirects `ServiceUnavailableError`; any other 4xx
+    `ServiceRateLimitedError`; 408, 425, 5xx, redirects and 2xx `ServiceUnavailableError`; any other 4xx
     `ServiceRejectedError`. In a 400, 403, 404 or 422, words that say that this person cannot be graded
     there make it `PersonNotGradableError`, and words about an unpublished assignment `NotPublishedError`.
     """

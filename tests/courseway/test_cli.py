@@ -472,7 +472,8 @@ def test_keys_are_rotated_by_command(run: Run) -> None:
 @pytest.mark.django_db
 def test_every_new_key_can_be_named_in_a_command(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     """One thumbprint in 64 begins with "-", which a command would take for an option: such a key is not used."""
-    made = [replace(generate_private_key(), kid=kid) for kid in ("-V", "--json", "first", "-1", "second")]
+    pair = generate_private_key()
+    made = [replace(pair, kid=kid) for kid in ("-V", "--json", "first", "-1", "second")]
     monkeypatch.setattr(tool_keys, "generate_private_key", iter(made).__next__)
     assert [run("keys", "rotate", "--at-once", "--json").document["kid"] for _ in range(2)] == ["first", "second"]
     assert run("keys", "retire", "first").status == 0

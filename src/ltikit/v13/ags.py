@@ -23,7 +23,7 @@ from ltikit.answers import MAX_ANSWER, read_json
 from ltikit.errors import PersonNotGradableError, ServiceUnavailableError
 from ltikit.http import Request, Response
 from ltikit.links import next_url
-from ltikit.services import is_web_page, raise_for_status, read_words
+from ltikit.services import is_web_page, raise_for_status, read_words, refuse_status
 from ltikit.v13.submission_review import SUBMISSION_REVIEW
 
 _ENCODER: Final = json.JSONEncoder(ensure_ascii=False, allow_nan=False)
@@ -153,8 +153,7 @@ def parse_score_response(response: Response) -> str:
         raise PersonNotGradableError("HTTP 400, without words", platform_status=400)
     raise_for_status(response)
     if is_web_page(response):
-        text = f"HTTP {response.status}: a web page, not an answer of the grade service: {read_words(response)}"
-        raise ServiceUnavailableError(text, platform_status=response.status)
+        refuse_status(response, detail=f"a web page, not an answer of the grade service: {read_words(response)}")
     try:
         answer = json.loads(response.body[:MAX_ANSWER])
     except (ValueError, RecursionError):

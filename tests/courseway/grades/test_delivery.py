@@ -294,21 +294,23 @@ def test_an_outcome_can_fail_with_200(
     assert deliver().last_error_code == code
 
 
-@pytest.mark.parametrize("place", [place_v11, place_v13])
+@pytest.mark.parametrize(("place", "service"), [(place_v11, "outcome"), (place_v13, "score")])
 def test_a_web_page_in_place_of_the_lms_delivers_nothing(
-    cast: Cast, lms: FakeLms, clock: Clock, deliver: Callable[[], Delivery], place: Callable[..., PlacedLink]
+    cast: Cast,
+    lms: FakeLms,
+    clock: Clock,
+    deliver: Callable[[], Delivery],
+    place: Callable[..., PlacedLink],
+    service: str,
 ) -> None:
     """A sign-in page that answers 200 in front of the LMS took no grade: it is tried again, and arrives later."""
     placed = place(cast.operators, lms.url)
     placed.let_in(cast.sam)
     _owe(placed, cast.sam, "8", clock)
-    lms.fault = lambda service, key: (
-        Misbehaviour(200, body=b"<!DOCTYPE html><title>Sign in</title>") if service in ("score", "outcome") else None
-    )
+    lms.fault = _fail_once(service, Misbehaviour(200, body=b"<!DOCTYPE html><title>Sign in</title>"))
     failed = deliver()
     assert (failed.state, failed.last_error_code) == (Delivery.State.WAITING, "service_unavailable")
-    lms.fault = lambda service, key: None
-    clock.ahead += timedelta(minutes=1)
+    clock.put_forward(seconds=60)
     assert deliver().state == Delivery.State.SENT
     assert len(lms.grades) == 1
 

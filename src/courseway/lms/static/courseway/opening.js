@@ -49,6 +49,7 @@
       const hear = ({ data, origin: sender, source }) => {
         if (!source || !data || typeof data.subject !== "string") return;
         const prefix = PREFIXES.find((one) => data.subject.startsWith(one));
+        if (!prefix) return;
         const isAnswer = (subject) => data.subject === `${prefix}${subject}.response`;
         if (source === home && data.message_id === capabilitiesId && isAnswer("capabilities")) {
           if (!Array.isArray(data.supported_messages)) return;
